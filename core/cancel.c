@@ -4,9 +4,8 @@
 
 void rille_cancel_open(struct rille_cancel *node, struct rille_cancel *parent,
                        enum rille_cancel_owner owner, bool shield) {
-  *node = (struct rille_cancel){.parent = parent,
-                                .owner = (uint8_t)owner,
-                                .shield = shield};
+  *node = (struct rille_cancel){
+      .parent = parent, .owner = (uint8_t)owner, .shield = shield};
   rille_list_init(&node->children);
   rille_list_init(&node->sibling);
   if (parent == NULL)
@@ -56,8 +55,7 @@ static void reach(struct rille_engine *engine, struct rille_cancel *top,
   }
 }
 
-bool rille_cancel_call(struct rille_engine *engine,
-                       struct rille_cancel *node) {
+bool rille_cancel_call(struct rille_engine *engine, struct rille_cancel *node) {
   if (node->called)
     return false;
   node->called = 1;

@@ -49,8 +49,7 @@ bool rille_cancel_call(struct rille_engine *engine, struct rille_cancel *node);
 
 /* Cancels everything below `node` through all shields: the last resort when
  * the engine would stand still. */
-void rille_cancel_force(struct rille_engine *engine,
-                        struct rille_cancel *node);
+void rille_cancel_force(struct rille_engine *engine, struct rille_cancel *node);
 
 /* When the cleanup that `node` cancelled must have ended, ns. */
 int64_t rille_cancel_grace(const struct rille_cancel *node);

@@ -32,9 +32,9 @@ typedef bool rille_heap_less(const struct rille_heap_node *a,
                              const struct rille_heap_node *b);
 
 /* Joins two heaps; either may be NULL. */
-static inline struct rille_heap_node *
-rille_heap_meld(struct rille_heap_node *a, struct rille_heap_node *b,
-                rille_heap_less *less) {
+static inline struct rille_heap_node *rille_heap_meld(struct rille_heap_node *a,
+                                                      struct rille_heap_node *b,
+                                                      rille_heap_less *less) {
   struct rille_heap_node *top, *under;
   if (a == NULL || b == NULL)
     return a != NULL ? a : b;

@@ -12,8 +12,7 @@ bool rille_scope_idle(const struct rille_scope *scope) {
   return scope->active == 0 && scope->guests == 0;
 }
 
-static void init_scope(struct rille_scope *scope,
-                       struct rille_engine *engine) {
+static void init_scope(struct rille_scope *scope, struct rille_engine *engine) {
   scope->engine = engine;
   scope->id = ++engine->scopes_made;
   scope->state = RILLE_SCOPE_OPEN;

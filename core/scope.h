@@ -15,7 +15,11 @@
 
 #include "task.h"
 
-enum rille_scope_state { RILLE_SCOPE_OPEN, RILLE_SCOPE_CLOSING, RILLE_SCOPE_ENDED };
+enum rille_scope_state {
+  RILLE_SCOPE_OPEN,
+  RILLE_SCOPE_CLOSING,
+  RILLE_SCOPE_ENDED
+};
 
 struct rille_scope {
   struct rille_engine *engine;
@@ -34,11 +38,11 @@ struct rille_scope {
   int64_t deadline;         /* its own, ns; RILLE_FOREVER */
   int64_t grace;            /* ns */
   uint32_t id;
-  uint32_t active; /* tasks not yet ended */
+  uint32_t active;  /* tasks not yet ended */
   uint32_t daemons; /* of those */
   uint32_t running; /* of those, not pending */
-  uint32_t limit; /* of running; 0: none */
-  uint32_t guests; /* scopes opened elsewhere with this as their parent */
+  uint32_t limit;   /* of running; 0: none */
+  uint32_t guests;  /* scopes opened elsewhere with this as their parent */
   uint8_t state;
   uint8_t foreign : 1; /* the parent is not the opener's innermost scope */
 };

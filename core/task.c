@@ -8,8 +8,7 @@ static bool ended_ready(struct rille_source *source) {
   return rille_task_ended(RILLE_ENTRY(source, struct rille_task, ended));
 }
 
-static const struct rille_source_type ended_type = {"await", ended_ready,
-                                                    NULL};
+static const struct rille_source_type ended_type = {"await", ended_ready, NULL};
 
 void rille_task_start(struct rille_task *task, struct rille_scope *scope) {
   task->engine = scope->engine;
@@ -68,8 +67,7 @@ struct rille_scope *rille_task_innermost(const struct rille_task *task) {
 }
 
 const char *rille_task_status_name(const struct rille_task *task) {
-  static const char *const names[] = {"pending", "ready",  "waiting",
-                                      "running", "done",   "failed",
-                                      "cancelled"};
+  static const char *const names[] = {
+      "pending", "ready", "waiting", "running", "done", "failed", "cancelled"};
   return names[task->status];
 }

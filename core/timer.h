@@ -33,8 +33,8 @@ struct rille_timer {
 /* The part of the engine that timers use. */
 struct rille_clock {
   struct rille_heap timers;
-  uint64_t order;   /* of the timer armed last */
-  int64_t instant;  /* the virtual time, ns */
+  uint64_t order;  /* of the timer armed last */
+  int64_t instant; /* the virtual time, ns */
   bool is_virtual;
 };
 

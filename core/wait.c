@@ -56,8 +56,7 @@ static void fire_waiter(struct rille_waiter *waiter, int event) {
   end_wait(task, RILLE_FIRED);
 }
 
-struct rille_waiter *rille_source_fire(struct rille_source *source,
-                                       int event) {
+struct rille_waiter *rille_source_fire(struct rille_source *source, int event) {
   struct rille_node *node = rille_list_first(&source->waiters);
   struct rille_waiter *waiter;
   if (node == NULL)

@@ -46,10 +46,10 @@ struct rille_waiter {
 };
 
 enum rille_outcome {
-  RILLE_FIRED,    /* by a source: see wait.fired and wait.event */
-  RILLE_EXPIRED,  /* the deadline came */
+  RILLE_FIRED,   /* by a source: see wait.fired and wait.event */
+  RILLE_EXPIRED, /* the deadline came */
   RILLE_CANCELLED,
-  RILLE_TURN      /* it did not wait: it gave up a turn */
+  RILLE_TURN /* it did not wait: it gave up a turn */
 };
 
 enum rille_wait_flags {
@@ -82,8 +82,8 @@ void rille_source_fire_all(struct rille_source *source, int event);
 
 /*
  * Parks `task` on `count` waiters, whose `source` (NULL: never) and `slot` are
- * set, until one fires or `due` comes. The waiters must outlive the wait. The caller
- * then lets go of the thread.
+ * set, until one fires or `due` comes. The waiters must outlive the wait. The
+ * caller then lets go of the thread.
  */
 void rille_wait_start(struct rille_task *task, struct rille_waiter *waiters,
                       uint32_t count, int64_t due, int flags);

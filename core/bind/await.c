@@ -78,8 +78,9 @@ static int started_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_task *task;
   (void)status, (void)ctx;
   if (!lua_isnil(L, 3) && !lua_isfunction(L, 3))
-    luaL_error(L, "await: start must return a cancel function or nothing, "
-                  "got %s",
+    luaL_error(L,
+               "await: start must return a cancel function or nothing, "
+               "got %s",
                luaL_typename(L, 3));
   task = rl_task_of(engine->core.current);
   if (await->done)

@@ -21,6 +21,7 @@
 #include "../channel.h"
 #include "../engine.h"
 #include "../rille.h"
+#include "../select.h"
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -67,8 +68,8 @@ struct rl_engine {
   const struct rl_type *type;
   struct rille_engine core;
   lua_State *main;
-  lua_State *from;    /* who drives the loop */
-  lua_State *running; /* the coroutine that runs and may wait, or NULL */
+  lua_State *from;          /* who drives the loop */
+  lua_State *running;       /* the coroutine that runs and may wait, or NULL */
   struct rille_scope *root; /* of rille.run, or of the host */
   struct rl_task *run;      /* the main task of rille.run */
   bool run_done;
@@ -202,8 +203,7 @@ void rl_push_cancellation(lua_State *L, struct rl_engine *engine,
 
 /* True if the value at `index` is the cancellation of a scope that `task` is
  * still in, or of the task. */
-bool rl_is_cancellation(lua_State *L, const struct rille_task *task,
-                        int index);
+bool rl_is_cancellation(lua_State *L, const struct rille_task *task, int index);
 
 /* suspend.c: how a C function waits */
 
@@ -216,9 +216,8 @@ int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
             uint32_t count, int64_t due, lua_KContext ctx, lua_KFunction k);
 
 /* The same on one source. */
-int rl_wait_one(lua_State *L, struct rl_task *task,
-                struct rille_source *source, int slot, int64_t due,
-                lua_KContext ctx, lua_KFunction k);
+int rl_wait_one(lua_State *L, struct rl_task *task, struct rille_source *source,
+                int slot, int64_t due, lua_KContext ctx, lua_KFunction k);
 
 /* A wait that no cancellation interrupts, on one source. */
 int rl_wait_shielded(lua_State *L, struct rl_task *task,
@@ -234,12 +233,10 @@ int rl_return(lua_State *L, struct rl_task *task, int results);
 
 /* First thing in each continuation: how the wait ended. Raises if cancelled;
  * does not return if somebody else than the engine resumed. */
-enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx,
-                              lua_KFunction k);
+enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
 /* The same, but returns RILLE_CANCELLED. */
-enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx,
-                              lua_KFunction k);
+enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
 /* Raises the cancellation of the running task. */
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
@@ -309,8 +306,7 @@ void rl_task_finish(lua_State *L, struct rl_engine *engine,
 void rl_task_skip(struct rl_engine *engine, struct rl_task *task);
 
 /* Pushes the userdata of a live task. */
-void rl_push_task(lua_State *L, struct rl_engine *engine,
-                  struct rl_task *task);
+void rl_push_task(lua_State *L, struct rl_engine *engine, struct rl_task *task);
 
 /* Pushes the info table of the task at `index`; made if there is none. */
 void rl_push_task_info(lua_State *L, int index);
@@ -344,8 +340,8 @@ const char *rl_push_scope_name(lua_State *L, int index);
 void rl_scope_note(lua_State *L, int index, int error, int trace);
 
 /* The same, and cancels the scope unless it goes on after errors. */
-void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index,
-                   int error, int trace);
+void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
+                   int trace);
 
 /* select.c: what can be waited for, as a case of a select */
 
@@ -369,6 +365,7 @@ struct rille_source *rl_alarm_source(void *object);
 void rl_push_dump(lua_State *L, struct rl_engine *engine);
 
 /* Each opens its type: the module is at -2, the engine at -1. */
+void rl_open_helpers(lua_State *L);
 void rl_open_error(lua_State *L);
 void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);

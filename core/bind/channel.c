@@ -78,9 +78,8 @@ static int raise_closed(lua_State *L, struct rl_engine *engine) {
 /* Sends the value at the top to the channel at `index`, if that need not
  * wait: it is popped unless the result is RILLE_MUST_WAIT, RILLE_FULL or
  * RILLE_CLOSED. */
-static enum rille_transfer_kind send_value(lua_State *L,
-                                           struct rl_channel *channel,
-                                           int index) {
+static enum rille_transfer_kind
+send_value(lua_State *L, struct rl_channel *channel, int index) {
   struct rille_transfer transfer = rille_channel_send(&channel->core);
   while (transfer.kind == RILLE_GROW) {
     grow(L, channel, index);
@@ -466,8 +465,8 @@ static int l_channel_is_closed(lua_State *L) {
 
 static lua_Integer count_waiters(const struct rille_source *source) {
   lua_Integer count = 0;
-  for (const struct rille_node *n = source->waiters.next;
-       n != &source->waiters; n = n->next)
+  for (const struct rille_node *n = source->waiters.next; n != &source->waiters;
+       n = n->next)
     count++;
   return count;
 }
@@ -501,8 +500,7 @@ static int l_channel_tostring(lua_State *L) {
     lua_pushfstring(L, "%d", (int)channel->core.capacity);
   lua_pushfstring(L, "rille.channel: channel#%d (%d of %s%s)",
                   (int)channel->core.id, (int)channel->core.size,
-                  lua_tostring(L, -1),
-                  channel->core.closed ? ", closed" : "");
+                  lua_tostring(L, -1), channel->core.closed ? ", closed" : "");
   return 1;
 }
 
@@ -537,8 +535,8 @@ must not wait)
 */
 static int l_channel_new(lua_State *L) {
   static const char *const names[] = {"overflow", "on_drop", NULL};
-  static const char *const overflows[] = {"block", "drop_oldest",
-                                          "drop_newest", "error", NULL};
+  static const char *const overflows[] = {"block", "drop_oldest", "drop_newest",
+                                          "error", NULL};
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel;
   uint32_t capacity = check_capacity(L, 1);
@@ -601,18 +599,13 @@ int rl_channel_push(lua_State *L, struct rl_engine *engine, void *object,
 }
 
 void rl_open_channel(lua_State *L) {
-  static const luaL_Reg methods[] = {{"send", l_channel_send},
-                                     {"recv", l_channel_recv},
-                                     {"try_send", l_channel_try_send},
-                                     {"try_recv", l_channel_try_recv},
-                                     {"send_many", l_channel_send_many},
-                                     {"recv_many", l_channel_recv_many},
-                                     {"close", l_channel_close},
-                                     {"cap", l_channel_cap},
-                                     {"size", l_channel_size},
-                                     {"is_closed", l_channel_is_closed},
-                                     {"stats", l_channel_stats},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"send", l_channel_send},           {"recv", l_channel_recv},
+      {"try_send", l_channel_try_send},   {"try_recv", l_channel_try_recv},
+      {"send_many", l_channel_send_many}, {"recv_many", l_channel_recv_many},
+      {"close", l_channel_close},         {"cap", l_channel_cap},
+      {"size", l_channel_size},           {"is_closed", l_channel_is_closed},
+      {"stats", l_channel_stats},         {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__call", l_channel_iterate},
                                   {"__len", l_channel_size},
                                   {"__close", l_channel_leave},

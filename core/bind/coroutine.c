@@ -182,8 +182,7 @@ As Lua's own, but refuses a coroutine that waits for the engine.
 static int l_coroutine_close(lua_State *L) {
   lua_State *co = check_thread(L, 1);
   struct rl_engine *engine = rl_engine(L);
-  if (co != L && lua_status(co) == LUA_YIELD &&
-      rl_is_owned(L, engine, co))
+  if (co != L && lua_status(co) == LUA_YIELD && rl_is_owned(L, engine, co))
     luaL_error(L, "cannot close a coroutine that waits for the engine; "
                   "cancel its task");
   lua_settop(L, 1);

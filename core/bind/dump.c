@@ -33,9 +33,9 @@ static void add_place(struct dump *dump, lua_State *co) {
 
 static void add_wait(struct dump *dump, const struct rl_task *task) {
   const struct rille_wait *wait = &task->core.wait;
-  lua_pushfstring(dump->L, " %f s: ",
-                  (lua_Number)((dump->now - task->core.since) / 1000000) /
-                      1000);
+  lua_pushfstring(
+      dump->L,
+      " %f s: ", (lua_Number)((dump->now - task->core.since) / 1000000) / 1000);
   luaL_addvalue(dump->buffer);
   if (wait->count == 0)
     luaL_addstring(dump->buffer, "sleep");
@@ -102,8 +102,7 @@ static void add_scope_line(struct dump *dump, struct rille_scope *scope,
   luaL_addvalue(dump->buffer);
 }
 
-static void add_tasks(struct dump *dump, struct rille_scope *scope,
-                      int depth) {
+static void add_tasks(struct dump *dump, struct rille_scope *scope, int depth) {
   for (struct rille_node *n = scope->tasks.next; n != &scope->tasks;
        n = n->next)
     add_task(dump, rl_task_of(RILLE_ENTRY(n, struct rille_task, sibling)),

@@ -3,6 +3,7 @@
  */
 #include "bind.h"
 #include "sources.h"
+#include <string.h>
 
 const struct rl_type rl_engine_type = {"engine", sizeof(struct rl_engine)};
 
@@ -45,46 +46,41 @@ static struct rl_engine *new_engine(lua_State *L) {
   return engine;
 }
 
-/* Adds a loader for each of the engine's Lua files to package.preload. */
-static void preload_sources(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  for (const struct rille_lua_source *s = rille_lua_sources; s->name != NULL;
-       s++) {
-    lua_pushfstring(L, "@%s", s->name);
-    if (luaL_loadbufferx(L, s->text, s->size, lua_tostring(L, -1), "t") !=
-        LUA_OK)
-      lua_error(L);
-    if (lua_istable(L, -3))
-      lua_setfield(L, -3, s->name);
-    lua_settop(L, -2);
-  }
-  lua_pop(L, 1);
+/* Pushes a Lua file of the engine's as a function. */
+static void push_source(lua_State *L, const struct rille_lua_source *source) {
+  lua_pushfstring(L, "@%s", source->name);
+  if (luaL_loadbufferx(L, source->text, source->size, lua_tostring(L, -1),
+                       "t") != LUA_OK)
+    lua_error(L);
+  lua_replace(L, -2);
 }
 
-/* Runs lua/rille/scope.lua with the module and the C part's table. */
-static void open_lua_part(lua_State *L, int module, int engine) {
+/* Adds a loader for each of the engine's Lua files to package.preload, but
+ * runs rille.scope, which belongs to the C part, now. */
+static void open_sources(lua_State *L, int module, int engine) {
   const struct rille_lua_source *s = rille_lua_sources;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   for (; s->name != NULL; s++) {
-    if (s->start == 0)
+    push_source(L, s);
+    if (strcmp(s->name, "rille.scope") != 0) {
+      lua_setfield(L, -2, s->name);
       continue;
-    lua_pushfstring(L, "@%s", s->name);
-    if (luaL_loadbufferx(L, s->text, s->size, lua_tostring(L, -1), "t") !=
-        LUA_OK)
-      lua_error(L);
+    }
     lua_pushvalue(L, module);
     lua_getiuservalue(L, engine, RL_LUA);
     lua_call(L, 2, 0);
-    lua_pop(L, 1);
   }
+  lua_pop(L, 1);
 }
 
 /* Fills the module, at -2, from all files of the binding; the engine is at
  * -1. */
 static void open_types(lua_State *L) {
   static void (*const openers[])(lua_State *) = {
-      rl_open_error,     rl_thread_open,  rl_open_scope, rl_open_task,
-      rl_open_channel,   rl_open_select,  rl_open_timer, rl_open_await,
-      rl_open_coroutine, rl_open_dump,    rl_open_luv,   rl_open_run};
+      rl_open_helpers, rl_open_error,     rl_thread_open, rl_open_scope,
+      rl_open_task,    rl_open_channel,   rl_open_select, rl_open_timer,
+      rl_open_await,   rl_open_coroutine, rl_open_dump,   rl_open_luv,
+      rl_open_run};
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);
 }
@@ -101,17 +97,16 @@ static int open_engine(lua_State *L) {
   rl_keep_engine(L);
   open_types(L);
   lua_getiuservalue(L, 2, RL_TOP);
-  status = rille_engine_open(
-      &engine->core, loop != NULL ? loop : rl_luv_loop(L), &hooks,
-      &((struct rl_scope *)lua_touserdata(L, -1))->core);
+  status = rille_engine_open(&engine->core,
+                             loop != NULL ? loop : rl_luv_loop(L), &hooks,
+                             &((struct rl_scope *)lua_touserdata(L, -1))->core);
   engine->core.host_loop = loop != NULL;
   if (status == 0) {
     lua_pushliteral(L, RILLE_VERSION);
     lua_setfield(L, 1, "version");
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, 2, RL_MODULE);
-    open_lua_part(L, 1, 2);
-    preload_sources(L);
+    open_sources(L, 1, 2);
   }
   lua_pushinteger(L, status);
   return 1;

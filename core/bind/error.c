@@ -36,8 +36,7 @@ bool rl_is_error(lua_State *L, struct rl_engine *engine, int index,
     return is;
   lua_pushstring(L, "kind");
   lua_rawget(L, index);
-  is = lua_type(L, -1) == LUA_TSTRING &&
-       strcmp(lua_tostring(L, -1), kind) == 0;
+  is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), kind) == 0;
   lua_pop(L, 1);
   return is;
 }
@@ -55,8 +54,8 @@ void rl_push_text(lua_State *L, int index) {
   if (lua_pcall(L, 1, 1, 0) == LUA_OK)
     return;
   lua_pop(L, 1);
-  lua_pushfstring(L, "%s: %p (its __tostring raises)",
-                  luaL_typename(L, index), lua_topointer(L, index));
+  lua_pushfstring(L, "%s: %p (its __tostring raises)", luaL_typename(L, index),
+                  lua_topointer(L, index));
 }
 
 /* Pushes the timeout error that is the reason of a passed deadline. */

@@ -7,8 +7,7 @@ static const char engine_key = 0;
 
 void *rl_test(lua_State *L, int index, const struct rl_type *type) {
   const struct rl_type *const *object;
-  if (lua_type(L, index) != LUA_TUSERDATA ||
-      lua_rawlen(L, index) < type->size)
+  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < type->size)
     return NULL;
   object = lua_touserdata(L, index);
   return *object == type ? (void *)object : NULL;
@@ -22,8 +21,7 @@ void *rl_check(lua_State *L, int index, const struct rl_type *type) {
 }
 
 struct rl_engine *rl_engine(lua_State *L) {
-  struct rl_engine *engine =
-      rl_test(L, lua_upvalueindex(1), &rl_engine_type);
+  struct rl_engine *engine = rl_test(L, lua_upvalueindex(1), &rl_engine_type);
   if (engine == NULL) /* a function of somebody else's module */
     engine = rl_engine_find(L);
   if (engine == NULL || engine->core.loop == NULL)
@@ -77,11 +75,11 @@ int64_t rl_check_span(lua_State *L, int index) {
   int64_t span = 0;
   const char *wrong = rl_to_span(L, index, &span);
   if (wrong != NULL)
-    luaL_argerror(L, index,
-                  lua_type(L, index) == LUA_TNUMBER
-                      ? wrong
-                      : lua_pushfstring(L, "%s, got %s", wrong,
-                                        luaL_typename(L, index)));
+    luaL_argerror(
+        L, index,
+        lua_type(L, index) == LUA_TNUMBER
+            ? wrong
+            : lua_pushfstring(L, "%s, got %s", wrong, luaL_typename(L, index)));
   return span;
 }
 
@@ -175,8 +173,8 @@ int rl_option(lua_State *L, int index, const char *name, int type) {
   got = lua_rawget(L, index);
   if (got != LUA_TNIL && got != type)
     bad_option(L, index, name,
-               lua_pushfstring(L, "%s expected, got %s",
-                               lua_typename(L, type), lua_typename(L, got)));
+               lua_pushfstring(L, "%s expected, got %s", lua_typename(L, type),
+                               lua_typename(L, got)));
   return got;
 }
 
@@ -200,12 +198,11 @@ int rl_option_choice(lua_State *L, int index, const char *name,
     while (names[choice] != NULL && strcmp(names[choice], value) != 0)
       choice++;
     if (names[choice] == NULL)
-      bad_option(L, index, name,
-                 lua_pushfstring(L, "no such choice '%s'%s%s", value,
-                                 nearest(value, names) ? "; did you mean "
-                                                       : "",
-                                 nearest(value, names) ? nearest(value, names)
-                                                       : ""));
+      bad_option(
+          L, index, name,
+          lua_pushfstring(L, "no such choice '%s'%s%s", value,
+                          nearest(value, names) ? "; did you mean " : "",
+                          nearest(value, names) ? nearest(value, names) : ""));
   }
   lua_pop(L, 1);
   return choice;
@@ -234,4 +231,39 @@ void rl_add_functions(lua_State *L, const luaL_Reg *functions) {
   lua_pushvalue(L, engine);
   luaL_setfuncs(L, functions, 1);
   lua_pop(L, 1);
+}
+
+/* For the Lua part: check_span(value, function, argument). */
+static int l_check_span(lua_State *L) {
+  int64_t span;
+  const char *wrong = rl_to_span(L, 1, &span);
+  if (wrong == NULL)
+    return 0;
+  luaL_where(L, 2);
+  lua_pushfstring(L, "%sbad argument #%d to '%s' (%s, got %s)",
+                  lua_tostring(L, -1), (int)lua_tointeger(L, 3),
+                  lua_tostring(L, 2), wrong, luaL_tolstring(L, 1, NULL));
+  return lua_error(L);
+}
+
+/* For the Lua part: check_function(value, function, argument). */
+static int l_check_function(lua_State *L) {
+  if (lua_isfunction(L, 1))
+    return 0;
+  luaL_where(L, 2);
+  lua_pushfstring(L, "%sbad argument #%d to '%s' (function expected, got %s)",
+                  lua_tostring(L, -1), (int)lua_tointeger(L, 3),
+                  lua_tostring(L, 2), luaL_typename(L, 1));
+  return lua_error(L);
+}
+
+void rl_open_helpers(lua_State *L) {
+  static const luaL_Reg inner[] = {{"check_span", l_check_span},
+                                   {"check_function", l_check_function},
+                                   {NULL, NULL}};
+  int engine = lua_gettop(L);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
+  lua_settop(L, engine);
 }

@@ -13,8 +13,7 @@
 
 /* Takes `clock` and `seed` out of the options at `index`: what is left are
  * scope options. */
-static void clock_options(lua_State *L, struct rl_engine *engine,
-                          int index) {
+static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
   static const char *const clocks[] = {"real", "virtual", NULL};
   struct rille_clock *clock = &engine->core.clock;
   clock->is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
@@ -31,8 +30,8 @@ static void clock_options(lua_State *L, struct rl_engine *engine,
 
 static void check_run_options(lua_State *L, int index) {
   static const char *const names[] = {
-      "name",        "timeout",  "deadline", "shield", "inherit", "concurrency",
-      "on_error",    "grace",    "clock",    "seed",   NULL};
+      "name",     "timeout", "deadline", "shield", "inherit", "concurrency",
+      "on_error", "grace",   "clock",    "seed",   NULL};
   rl_check_options(L, index, names);
 }
 
@@ -103,8 +102,7 @@ static void kill_tasks(struct rl_engine *engine) {
 }
 
 /* Does something about a dead loop: the more, the more often it died. */
-static void break_deadlock(lua_State *L, struct rl_engine *engine,
-                           int times) {
+static void break_deadlock(lua_State *L, struct rl_engine *engine, int times) {
   if (times == 1) {
     lua_pushcfunction(L, report_deadlock);
     lua_pushlightuserdata(L, engine);
@@ -132,7 +130,7 @@ static void keep_report(lua_State *L, struct rl_engine *engine, int index,
                         bool failed) {
   if (failed) {
     rl_push_task_info(L, index);
-    lua_getfield(L, -1, "report");
+    lua_getfield(L, -1, "text");
     lua_replace(L, -2);
   } else {
     lua_pushnil(L);

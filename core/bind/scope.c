@@ -15,8 +15,8 @@
 #include <stdio.h>
 
 static const char *const option_names[] = {
-    "name",        "parent",   "inherit", "timeout", "deadline", "shield",
-    "concurrency", "on_error", "grace",   NULL};
+    "name",   "parent",      "inherit",  "timeout", "deadline",
+    "shield", "concurrency", "on_error", "grace",   NULL};
 
 #define RL_GRACE (5 * RILLE_SECOND)
 
@@ -78,8 +78,8 @@ static void set_reason(lua_State *L, int index, int reason) {
   lua_pop(L, 1);
 }
 
-void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index,
-                   int error, int trace) {
+void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
+                   int trace) {
   struct rl_scope *scope = lua_touserdata(L, index);
   rl_scope_note(L, index, error, trace);
   if (scope->keep_going || scope->core.state == RILLE_SCOPE_ENDED)
@@ -101,8 +101,7 @@ static struct rl_scope *check_open(lua_State *L, struct rl_engine *engine) {
 /* Opening */
 
 static struct rl_scope *new_scope(lua_State *L, struct rl_engine *engine) {
-  struct rl_scope *scope =
-      lua_newuserdatauv(L, sizeof *scope, RL_SCOPE_SLOTS);
+  struct rl_scope *scope = lua_newuserdatauv(L, sizeof *scope, RL_SCOPE_SLOTS);
   *scope = (struct rl_scope){.type = &rl_scope_type};
   scope->core.grace = RL_GRACE;
   rl_push_slot(L, engine, RL_SCOPE_META);
@@ -196,8 +195,7 @@ static int l_scope_open(lua_State *L) {
   }
   if (deadline != RILLE_FOREVER)
     rille_scope_set_deadline(&scope->core, deadline);
-  if (engine->root == NULL && engine->run != NULL &&
-      task == &engine->run->core)
+  if (engine->root == NULL && engine->run != NULL && task == &engine->run->core)
     engine->root = &scope->core;
   return 1;
 }
@@ -379,6 +377,24 @@ static int l_scope_info(lua_State *L) {
   rl_check(L, 1, &rl_scope_type);
   rl_push_scope_info(L, 1);
   return 1;
+}
+
+/* has_info(s): whether anything is kept with the scope. */
+static int l_scope_has_info(lua_State *L) {
+  rl_check(L, 1, &rl_scope_type);
+  lua_pushboolean(L, lua_getiuservalue(L, 1, RL_SCOPE_INFO) == LUA_TTABLE);
+  return 1;
+}
+
+/* fail(s, err): a cleanup of the scope has failed. */
+static int l_scope_fail(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  rl_check(L, 1, &rl_scope_type);
+  lua_settop(L, 2);
+  rl_push_task(L, engine, rl_task_of(engine->core.current));
+  rl_push_failure_text(L, 3, 2);
+  rl_scope_note(L, 1, 2, 4);
+  return 0;
 }
 
 /* grace_left(s): seconds that cleanup may still take; math.huge if the scope
@@ -623,18 +639,17 @@ static void open_top(lua_State *L) {
 }
 
 void rl_open_scope(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"go", l_scope_go},
-      {"task", l_scope_task},
-      {"cancel", l_scope_cancel},
-      {"cancelled", l_scope_cancelled},
-      {"name", l_scope_name},
-      {"parent", l_scope_parent},
-      {"deadline", l_scope_deadline},
-      {"set_deadline", l_scope_set_deadline},
-      {"active", l_scope_active},
-      {"errors", l_scope_errors},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"go", l_scope_go},
+                                     {"task", l_scope_task},
+                                     {"cancel", l_scope_cancel},
+                                     {"cancelled", l_scope_cancelled},
+                                     {"name", l_scope_name},
+                                     {"parent", l_scope_parent},
+                                     {"deadline", l_scope_deadline},
+                                     {"set_deadline", l_scope_set_deadline},
+                                     {"active", l_scope_active},
+                                     {"errors", l_scope_errors},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_scope_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"root", l_scope_root}, {NULL, NULL}};
@@ -644,6 +659,8 @@ void rl_open_scope(lua_State *L) {
                                    {"innermost", l_scope_innermost},
                                    {"state", l_scope_state},
                                    {"info", l_scope_info},
+                                   {"has_info", l_scope_has_info},
+                                   {"fail", l_scope_fail},
                                    {"grace_left", l_scope_grace_left},
                                    {NULL, NULL}};
   int engine = lua_gettop(L);

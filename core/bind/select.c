@@ -44,8 +44,8 @@ static bool in_use(const struct rl_selector *selector) {
 /* Reading the cases */
 
 static int bad_case(lua_State *L, uint32_t i, const char *what) {
-  return luaL_argerror(L, 1, lua_pushfstring(L, "case %d: %s", (int)i + 1,
-                                             what));
+  return luaL_argerror(L, 1,
+                       lua_pushfstring(L, "case %d: %s", (int)i + 1, what));
 }
 
 static void find_source(lua_State *L, struct rl_case *c, uint32_t i,
@@ -81,8 +81,9 @@ static void check_keys(lua_State *L, uint32_t i, int index) {
                            lua_tointeger(L, -2) <= 2;
     lua_pop(L, 1);
     if (!known)
-      bad_case(L, i, "{source, handler} or {channel, send = value, handler} "
-                     "expected");
+      bad_case(L, i,
+               "{source, handler} or {channel, send = value, handler} "
+               "expected");
   }
 }
 
@@ -95,8 +96,9 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   if (lua_isboolean(L, index) && !lua_toboolean(L, index))
     return;
   if (!lua_istable(L, index))
-    bad_case(L, i, lua_pushfstring(L, "a list or false expected, got %s",
-                                   luaL_typename(L, index)));
+    bad_case(L, i,
+             lua_pushfstring(L, "a list or false expected, got %s",
+                             luaL_typename(L, index)));
   check_keys(L, i, index);
   lua_getfield(L, index, "send");
   c->sends = !lua_isnil(L, -1);
@@ -105,8 +107,9 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   find_source(L, c, i, lua_gettop(L));
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_OBJECT);
   if (lua_rawgeti(L, index, 2) != LUA_TNIL && !lua_isfunction(L, -1))
-    bad_case(L, i, lua_pushfstring(L, "the handler must be a function, got %s",
-                                   luaL_typename(L, -1)));
+    bad_case(L, i,
+             lua_pushfstring(L, "the handler must be a function, got %s",
+                             luaL_typename(L, -1)));
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_HANDLER);
   selector->waiters[i].source = c->source;
 }
@@ -159,8 +162,9 @@ static struct rl_selector *new_selector(lua_State *L,
   lua_setmetatable(L, 3);
   if (count == 0 && !selector->has_default &&
       selector->timeout == RILLE_FOREVER)
-    luaL_argerror(L, 1, "an empty list without a timeout or a default would "
-                        "wait for ever");
+    luaL_argerror(L, 1,
+                  "an empty list without a timeout or a default would "
+                  "wait for ever");
   return selector;
 }
 
@@ -257,8 +261,8 @@ static int wait_for(lua_State *L, struct rl_engine *engine,
   if (in_use(selector))
     luaL_error(L, "another task waits on this selector; make one for each");
   check_self(L, selector, task);
-  ready = rille_select_ready(&engine->core, selector->waiters,
-                             selector->count, selector->ordered);
+  ready = rille_select_ready(&engine->core, selector->waiters, selector->count,
+                             selector->ordered);
   if (ready >= 0)
     return complete(L, engine, selector, (uint32_t)ready, false);
   if (selector->has_default)
@@ -382,9 +386,8 @@ void rl_open_select(lua_State *L) {
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_selector_tostring},
                                   {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"select", l_select},
-                                       {"selector", l_selector_new},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"select", l_select}, {"selector", l_selector_new}, {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_SELECTOR_META, "selector", methods, meta);
   rl_add_functions(L, functions);

@@ -63,8 +63,7 @@ static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   return rl_raise_cancellation(L, rl_engine(L));
 }
 
-static void park(lua_State *L, struct rl_engine *engine,
-                 struct rl_task *task) {
+static void park(lua_State *L, struct rl_engine *engine, struct rl_task *task) {
   task->waiting = L;
   task->top = lua_gettop(L);
   if (L != task->thread.L) { /* a generator: nobody else may hold it */
@@ -118,9 +117,8 @@ int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
   return wait_flagged(L, task, waiters, count, due, 0, ctx, k);
 }
 
-int rl_wait_one(lua_State *L, struct rl_task *task,
-                struct rille_source *source, int slot, int64_t due,
-                lua_KContext ctx, lua_KFunction k) {
+int rl_wait_one(lua_State *L, struct rl_task *task, struct rille_source *source,
+                int slot, int64_t due, lua_KContext ctx, lua_KFunction k) {
   struct rille_waiter *one = &task->core.wait.one;
   one->source = source;
   one->slot = slot;
@@ -132,8 +130,8 @@ int rl_wait_shielded(lua_State *L, struct rl_task *task,
                      lua_KFunction k) {
   struct rille_waiter *one = &task->core.wait.one;
   one->source = source;
-  return wait_flagged(L, task, one, 1, RILLE_FOREVER, RILLE_WAIT_SHIELDED,
-                      ctx, k);
+  return wait_flagged(L, task, one, 1, RILLE_FOREVER, RILLE_WAIT_SHIELDED, ctx,
+                      k);
 }
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {
@@ -167,8 +165,7 @@ static int refuse_resume(lua_State *L, struct rl_engine *engine,
   return lua_yieldk(L, 1, ctx, k);
 }
 
-enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx,
-                              lua_KFunction k) {
+enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   struct rl_engine *engine = rl_engine(L);
   struct rille_task *current = engine->core.current;
   struct rl_task *task = current != NULL ? rl_task_of(current) : NULL;
@@ -182,8 +179,7 @@ enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx,
   return (enum rille_outcome)current->wait.outcome;
 }
 
-enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx,
-                              lua_KFunction k) {
+enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   enum rille_outcome outcome = rl_outcome(L, ctx, k);
   if (outcome == RILLE_CANCELLED)
     rl_raise_cancellation(L, rl_engine(L));
@@ -215,47 +211,46 @@ void rl_take(lua_State *L, struct rille_waiter *peer) {
   lua_xmove(from, L, 1);
 }
 
-/* A frame that C function `caller` entered otherwise than by calling the
- * function it protects: an error is being unwound through its <close>
- * variables. The function stands in a known slot of the caller's frame. */
-static bool called_as_handler(lua_State *L, struct rl_engine *engine,
-                              lua_Debug *frame, lua_Debug *caller) {
+/*
+ * True if the C function `caller` protects a call and has entered the frame
+ * above it otherwise than by that call: an error is being unwound through
+ * <close> variables. The protected function stands in a known slot of the
+ * caller's frame, which ends below the frame above it: so the slot can be
+ * read only if the frame above is not that function's.
+ */
+static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *caller) {
   lua_CFunction f;
   int slot;
-  bool same;
   lua_getinfo(L, "f", caller);
   f = lua_tocfunction(L, -1);
   lua_pop(L, 1);
+  if (f == NULL)
+    return false;
   if (f == engine->pcall)
     slot = 2;
   else if (f == engine->xpcall)
     slot = 4;
-  else if (f != NULL && rl_thread_is_body(f))
+  else if (rl_thread_is_body(f))
     slot = 3;
   else
     return false;
-  lua_getinfo(L, "f", frame);
-  if (lua_getlocal(L, caller, slot) == NULL) {
-    lua_pop(L, 1);
-    return true;
-  }
-  same = lua_rawequal(L, -1, -2);
-  lua_pop(L, 2);
-  return !same;
+  if (lua_getlocal(L, caller, slot) == NULL)
+    return false;
+  lua_pop(L, 1);
+  return true;
 }
 
 static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
   lua_Debug frame, caller;
   for (int level = 0; lua_getstack(L, level, &frame); level++) {
     lua_getinfo(L, "nSt", &frame);
-    if (strcmp(frame.namewhat, "metamethod") == 0 &&
-        frame.name != NULL && strcmp(frame.name, "close") == 0)
+    if (strcmp(frame.namewhat, "metamethod") == 0 && frame.name != NULL &&
+        strcmp(frame.name, "close") == 0)
       return true;
     if (*frame.namewhat == '\0' && !frame.istailcall &&
         lua_getstack(L, level + 1, &caller)) {
       lua_getinfo(L, "S", &caller);
-      if (strcmp(caller.what, "C") == 0 &&
-          called_as_handler(L, engine, &frame, &caller))
+      if (strcmp(caller.what, "C") == 0 && unwinds(L, engine, &caller))
         return true;
     }
   }

@@ -157,11 +157,9 @@ void rl_push_failure_text(lua_State *L, int index, int error) {
 }
 
 /* True if results at `base` and above say that the call failed. */
-static bool returned_failure(lua_State *L, struct rl_engine *engine,
-                             int base) {
+static bool returned_failure(lua_State *L, struct rl_engine *engine, int base) {
   return lua_gettop(L) > base && !lua_toboolean(L, base) &&
-         !lua_isnil(L, base + 1) &&
-         !rl_is_error(L, engine, base + 1, "closed");
+         !lua_isnil(L, base + 1) && !rl_is_error(L, engine, base + 1, "closed");
 }
 
 /* Moves the results at `base` and above to the task at `index`. */
@@ -190,18 +188,16 @@ static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
   luaL_checkstack(L, 16, NULL);
   lua_getiuservalue(L, index, RL_TASK_SCOPE);
   rl_push_failure_text(L, index, error);
+  rl_push_task_info(L, index);
+  lua_pushvalue(L, scope + 1);
+  lua_setfield(L, -2, "text");
   if (task->core.supervised) {
     rl_scope_fail(L, engine, scope, error, scope + 1);
-  } else {
-    rl_push_task_info(L, index);
-    lua_pushvalue(L, scope + 1);
-    lua_setfield(L, -2, "text");
+  } else if (!task->core.awaited && !task->main) {
     rl_push_scope_info(L, scope);
-    if (!task->core.awaited) {
-      luaL_getsubtable(L, -1, "lost");
-      lua_pushvalue(L, index);
-      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-    }
+    luaL_getsubtable(L, -1, "lost");
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   }
   lua_settop(L, scope - 1);
 }
@@ -384,8 +380,7 @@ static int l_task_traceback(lua_State *L) {
   lua_pushfstring(L, "%s (%s), started at %s", lua_tostring(L, -2),
                   rille_task_status_name(&task->core), lua_tostring(L, -1));
   if (!rille_task_ended(&task->core)) {
-    lua_State *co =
-        task->waiting != NULL ? task->waiting : task->thread.L;
+    lua_State *co = task->waiting != NULL ? task->waiting : task->thread.L;
     luaL_traceback(L, co, lua_tostring(L, -1), 0);
     return 1;
   }
@@ -457,12 +452,10 @@ void rl_open_task(lua_State *L) {
                                      {"scope", l_task_scope},
                                      {"traceback", l_task_traceback},
                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", l_task_close},
-                                  {"__tostring", l_task_tostring},
-                                  {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"current", l_task_current},
-                                       {"yield", l_task_yield},
-                                       {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", l_task_close}, {"__tostring", l_task_tostring}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"current", l_task_current}, {"yield", l_task_yield}, {NULL, NULL}};
   static const luaL_Reg inner[] = {{"note_traceback", rl_note_traceback},
                                    {NULL, NULL}};
   int engine = lua_gettop(L);

@@ -195,8 +195,8 @@ static void push_kill_reason(lua_State *L, struct rl_engine *engine,
                   "closed; let the error pass, or leave the cancelled scope",
                   name, RILLE_TASK_SWALLOWS);
   else if (engine->closing)
-    rl_push_error(L, engine, "cancelled",
-                  "%s was closed with its engine", name);
+    rl_push_error(L, engine, "cancelled", "%s was closed with its engine",
+                  name);
   else
     rl_push_error(L, engine, "invalid",
                   "the coroutine of %s was closed by hand", name);
@@ -258,8 +258,8 @@ static void misuse_hook(lua_State *L, lua_Debug *ar) {
 
 static void after_yield(struct rl_engine *engine, struct rl_task *task,
                         lua_State *co, int results) {
-  bool waits = task->core.status != RILLE_TASK_RUNNING && results == 1 &&
-               rl_is_mark(co);
+  bool waits =
+      task->core.status != RILLE_TASK_RUNNING && results == 1 && rl_is_mark(co);
   lua_pop(co, results);
   if (task->doomed) {
     rl_thread_kill(engine, task);
@@ -271,8 +271,7 @@ static void after_yield(struct rl_engine *engine, struct rl_task *task,
 
 void rl_thread_resume(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine =
-      RILLE_ENTRY(core->engine, struct rl_engine, core);
+  struct rl_engine *engine = RILLE_ENTRY(core->engine, struct rl_engine, core);
   struct rl_thread thread = task->thread;
   int status, results = 0;
   if (!core->started && core->top->by != NULL) {

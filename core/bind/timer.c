@@ -12,9 +12,9 @@ struct rl_alarm {
   struct rille_engine *engine;
   struct rille_source source;
   struct rille_timer timer;
-  int64_t due;  /* ns */
-  bool ticks;   /* a ticker: it fires again and again */
-  bool stopped; /* or taken */
+  int64_t due;           /* ns */
+  bool ticks;            /* a ticker: it fires again and again */
+  bool stopped;          /* or taken */
   int64_t start, period; /* of a ticker, ns */
   int64_t count;         /* ticks delivered */
 };
@@ -42,8 +42,7 @@ static int l_sleep(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   int64_t span = rl_check_span(L, 1);
   struct rl_task *task = rl_enter(L, engine);
-  return sleep_until(L, task,
-                     rille_time_add(rille_now(&engine->core), span));
+  return sleep_until(L, task, rille_time_add(rille_now(&engine->core), span));
 }
 
 /***
@@ -81,8 +80,8 @@ static bool alarm_ready(struct rille_source *source) {
          rille_list_empty(&source->waiters);
 }
 
-static void want_alarm(struct rille_engine *engine,
-                       struct rille_source *source, bool wanted);
+static void want_alarm(struct rille_engine *engine, struct rille_source *source,
+                       bool wanted);
 
 static const struct rille_source_type alarm_source = {"after", alarm_ready,
                                                       want_alarm};
@@ -96,8 +95,8 @@ static void alarm_cb(struct rille_engine *engine, struct rille_timer *timer) {
   rille_source_fire(&alarm->source, 0);
 }
 
-static void want_alarm(struct rille_engine *engine,
-                       struct rille_source *source, bool wanted) {
+static void want_alarm(struct rille_engine *engine, struct rille_source *source,
+                       bool wanted) {
   struct rl_alarm *alarm = alarm_of(source);
   if (!wanted)
     rille_timer_stop(engine, &alarm->timer);
@@ -117,8 +116,7 @@ static int push_alarm(lua_State *L, struct rl_engine *engine,
   }
   alarm->count = alarm->period > 0 ? (now - alarm->start) / alarm->period
                                    : alarm->count + 1;
-  alarm->due = rille_time_add(alarm->start,
-                              alarm->period * (alarm->count + 1));
+  alarm->due = rille_time_add(alarm->start, alarm->period * (alarm->count + 1));
   if (!rille_list_empty(&alarm->source.waiters))
     want_alarm(&engine->core, &alarm->source, true);
   lua_pushinteger(L, alarm->count);
@@ -238,8 +236,8 @@ static int l_every_new(lua_State *L) {
   luaL_argcheck(L, period > 0, 1, "a period of more than 0 seconds expected");
   lua_settop(L, 2);
   rl_check_options(L, 2, names);
-  ticker = new_alarm(L, engine, &rl_ticker_type, RL_TICKER_META,
-                     &ticker_source, period);
+  ticker = new_alarm(L, engine, &rl_ticker_type, RL_TICKER_META, &ticker_source,
+                     period);
   ticker->ticks = true;
   ticker->period = period;
   return 1;
@@ -267,9 +265,7 @@ static int l_every_wait(lua_State *L) {
 Stops it: loops over it end. Never suspends.
 @function every:stop
 */
-static int l_every_stop(lua_State *L) {
-  return stop_alarm(L, check_ticker(L));
-}
+static int l_every_stop(lua_State *L) { return stop_alarm(L, check_ticker(L)); }
 
 static int l_every_tostring(lua_State *L) {
   return alarm_tostring(L, check_ticker(L), "every");
@@ -303,12 +299,9 @@ void rl_open_timer(lua_State *L) {
                                         {"__tostring", l_every_tostring},
                                         {"__close", l_every_stop},
                                         {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"sleep", l_sleep},
-                                       {"sleep_until", l_sleep_until},
-                                       {"now", l_now},
-                                       {"after", l_after_new},
-                                       {"every", l_every_new},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"sleep", l_sleep},     {"sleep_until", l_sleep_until}, {"now", l_now},
+      {"after", l_after_new}, {"every", l_every_new},         {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_ALARM_META, "after", after_methods, after_meta);
   rl_new_type(L, RL_TICKER_META, "every", every_methods, every_meta);

@@ -1,0 +1,226 @@
+--[[
+scope.lua - the block of a scope: opening, leaving, cleaning up.
+
+What runs user functions in a loop is here; what waits, counts and decides is
+the C part's, which calls this file with the module and its own functions.
+
+Leaving goes through one function, whichever form the block has:
+
+    leave(s, ok, ...)   ok: the body returned ...;  not ok: it raised (...)
+      1. scopes still open inside are closed, and that is a failure
+      2. core.leave   cancels if the body failed; waits for the tasks
+      3. cleanups     deferred functions, last in first out, shielded
+      4. core.finish  the results stand, or nil and an error, or it raises
+]]
+local rille, core = ...
+
+local methods = core.scope_meta.__index
+local leave
+
+-- Runs the body under Lua's xpcall, so that it may wait, and leaves.
+local function run_block(s, fn, ...)
+  return leave(s, xpcall(fn, core.note_traceback, ...))
+end
+
+--- Opens a scope. With `fn`, runs `fn(scope)` in it and leaves it; without,
+-- returns it, for `local s <close> = rille.scope()`. Leaving suspends while
+-- tasks of the scope are left.
+-- @function scope
+-- @tparam[opt] table opts `name`, `parent`, `inherit`, `timeout`, `deadline`
+-- (seconds), `shield`, `concurrency`, `on_error`, `grace` (seconds)
+-- @tparam[opt] function fn
+-- @return the results of `fn`, or nil and an error when the scope was
+-- cancelled; the scope, without `fn`
+-- @raise the failure of the body or of a task
+-- @usage rille.scope(function(s) s:go(serve) s:go(watch) end)
+function rille.scope(opts, fn)
+  if fn == nil and type(opts) == "function" then
+    opts, fn = nil, opts
+  end
+  if fn ~= nil and type(fn) ~= "function" then
+    error(("bad argument #2 to 'scope' (function expected, got %s)"):format(type(fn)), 2)
+  end
+  local s = core.open(opts)
+  if not fn then return s end
+  return run_block(s, fn, s)
+end
+
+--- Runs `fn(...)` under a deadline. Suspends as `fn` does.
+-- @function timeout
+-- @tparam number seconds
+-- @tparam function fn
+-- @param ... its arguments
+-- @return its results; nil and an error of kind `timeout` when this deadline
+-- was the one that fired
+-- @raise what `fn` raises
+-- @usage local page, err = rille.timeout(2, fetch, url)
+function rille.timeout(seconds, fn, ...)
+  core.check_span(seconds, "timeout", 1)
+  core.check_function(fn, "timeout", 2)
+  return run_block(core.open{timeout = seconds}, fn, ...)
+end
+
+--- Runs `fn(...)` out of reach of cancellation from outside, in this task.
+-- Suspends as `fn` does.
+-- @function shield
+-- @tparam[opt] number seconds the longest it may take
+-- @tparam function fn
+-- @param ... its arguments
+-- @return its results; nil and an error of kind `timeout` after `seconds`
+-- @raise what `fn` raises
+-- @usage rille.shield(2, function() connection:flush() end)
+function rille.shield(seconds, fn, ...)
+  if type(seconds) == "function" then
+    return run_block(core.open{shield = true}, seconds, fn, ...)
+  end
+  core.check_span(seconds, "shield", 1)
+  core.check_function(fn, "shield", 2)
+  return run_block(core.open{shield = true, timeout = seconds}, fn, ...)
+end
+
+-- Takes the last cleanup off the list of `info`.
+local function pop_cleanup(info)
+  local list = info.defers
+  local n = list and #list or 0
+  local cleanup = list and list[n]
+  if cleanup then list[n] = nil end
+  return cleanup
+end
+
+local function close_owned(info)
+  for _, object in ipairs(info.owned or {}) do object:close() end
+  info.owned = nil
+end
+
+-- Runs the cleanups. An error in one does not stop the others.
+local function clean_up(s)
+  local info = core.info(s)
+  close_owned(info)
+  if not (info.defers and info.defers[1]) then return end
+  local shield = core.open{name = "cleanup", shield = true, timeout = core.grace_left(s)}
+  for cleanup in pop_cleanup, info do
+    local ok, err = xpcall(cleanup.fn, core.note_traceback, table.unpack(cleanup, 1, cleanup.n))
+    if not ok and not rille.is_cancellation(err) then core.fail(s, err) end
+  end
+  core.leave(shield, true)
+  core.finish(shield, true, false)
+end
+
+-- Closes the scopes that the running task has opened inside `s` and not left.
+local function close_inner(s)
+  local inner, err = core.innermost(), nil
+  while inner and inner ~= s do
+    err = err or core.error("invalid", ("scope '%s' was left open"):format(inner:name()))
+    inner:cancel(err)
+    pcall(leave, inner, true)
+    inner = core.innermost()
+  end
+  return err
+end
+
+-- Waits, cleans up, waits again for what the cleanups started, and ends `s`.
+local function end_scope(s, ok, err)
+  local waited = core.leave(s, ok, err)
+  if core.has_info(s) then
+    clean_up(s)
+    waited = core.leave(s, true) or waited
+  end
+  return core.finish(s, ok, waited)
+end
+
+function leave(s, ok, ...)
+  local state = core.state(s)
+  if state == "ended" then
+    if ok then return ... end
+    error((...), 0)
+  end
+  local left_open = core.innermost() ~= s and close_inner(s)
+  local stands, err
+  if left_open and ok then
+    stands, err = end_scope(s, false, left_open)
+  else
+    stands, err = end_scope(s, ok, (...))
+  end
+  if stands then return ... end
+  return nil, err
+end
+
+--- Leaves the scope now, as the end of its block would. Suspends while tasks
+-- are left. A second call returns at once.
+-- @function scope:close
+-- @treturn boolean true; or nil and an error after the scope's own
+-- cancellation or timeout
+-- @raise the scope's failure; when another task has opened it, or a scope
+-- inside it is still open
+function methods.close(s)
+  local state, mine = core.state(s)
+  if state == "ended" then return true end
+  if not mine then
+    error(("scope '%s' can be closed only by the task that opened it"):format(s:name()), 2)
+  end
+  local inner = core.innermost()
+  if inner ~= s then
+    error(("scope '%s' cannot be closed before scope '%s', which is open inside it")
+      :format(s:name(), inner:name()), 2)
+  end
+  return leave(s, true, true)
+end
+
+-- Lua cannot absorb an error here: what `close` would return is raised. An
+-- error that is already on its way is the body's.
+core.scope_meta.__close = function(s, err)
+  local state, mine = core.state(s)
+  if state == "ended" then return end
+  if not mine then
+    error(("scope '%s' can be closed only by the task that opened it"):format(s:name()), 2)
+  end
+  local ok, left = leave(s, err == nil, err == nil or err)
+  if not ok then error(left, 0) end
+end
+
+--- Registers a cleanup: it runs when the scope ends, after every task, last
+-- registered first, out of reach of cancellation.
+-- @function scope:defer
+-- @tparam function fn
+-- @param ... its arguments
+-- @raise closed when the scope has ended
+function methods.defer(s, fn, ...)
+  if core.state(s) == "ended" then
+    error(core.error("closed", ("%s has ended"):format(s:name())), 0)
+  end
+  core.check_function(fn, "defer", 1)
+  local info = core.info(s)
+  info.defers = info.defers or {}
+  info.defers[#info.defers + 1] = {fn = fn, n = select("#", ...), ...}
+end
+
+--- Makes a channel that is closed when the scope ends.
+-- @function scope:channel
+-- @tparam[opt=0] number capacity as for `rille.channel`
+-- @tparam[opt] table opts
+-- @return the channel
+function methods.channel(s, capacity, opts)
+  if core.state(s) == "ended" then
+    error(core.error("closed", ("%s has ended"):format(s:name())), 0)
+  end
+  local channel = rille.channel(capacity, opts)
+  local info = core.info(s)
+  info.owned = info.owned or {}
+  info.owned[#info.owned + 1] = channel
+  return channel
+end
+
+-- What the trampoline of a task calls when the task has ended with scopes
+-- still open.
+function core.leave_open(ok, ...)
+  local left_open = close_inner(nil)
+  if ok and left_open then error(left_open, 0) end
+  if ok then return ... end
+  error((...), 0)
+end
+
+-- The main task.
+function core.main(opts, fn, ...)
+  opts.name = opts.name or "root"
+  return run_block(core.open(opts), fn, ...)
+end
