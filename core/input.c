@@ -1,7 +1,8 @@
 /*
  * input.c - see input.h.
  *
- *     input.open(on_turn)      a reader; calls on_turn() once per loop turn
+ *     input.open(on_turn)      a reader; calls on_turn() once per loop turn;
+ *                              if that returns true, soon again at the latest
  *     input:read(prompt, fn)   one line: fn(line), or fn(nil) at the end
  *     input:stop()             no line after all
  *     input:hide() show()      make room for output while a prompt is shown
@@ -14,7 +15,7 @@
  * that cannot be polled, such as a file, is read at once; it does not make
  * the loop wait for long.
  *
- * The handles live in memory of their own, which libuv holds until both are
+ * The handles live in memory of their own, which libuv holds until all are
  * closed, and keep the loop alive: a session whose tasks all wait is not a
  * deadlock, for the next line may wake them.
  */
@@ -36,6 +37,7 @@
 #endif
 
 #define INPUT_TYPE "rille.input"
+#define SOON 100 /* milliseconds */
 
 /* User values of the userdata. */
 enum { ON_TURN = 1, ON_LINE, USER_VALUES = ON_LINE };
@@ -43,6 +45,7 @@ enum { ON_TURN = 1, ON_LINE, USER_VALUES = ON_LINE };
 struct watch {
   uv_poll_t poll;
   uv_prepare_t turn;
+  uv_timer_t soon;
   int open_handles;
   lua_State *L; /* the main one; callbacks run on it */
   int self;     /* reference to the userdata while it is open */
@@ -68,17 +71,23 @@ static struct watch *check_watch(lua_State *L) {
   return input->watch;
 }
 
-/* Calls a user value of the reader with the `nargs` values on the top. */
-static void call_back(struct watch *watch, int which, int nargs) {
+/* Calls a user value of the reader with the `nargs` values on the top.
+ * Returns the truth of what that returns. */
+static int call_back(struct watch *watch, int which, int nargs) {
   lua_State *L = watch->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, watch->self);
   lua_getiuservalue(L, -1, which);
   lua_remove(L, -2);
   lua_insert(L, -nargs - 1);
-  if (lua_pcall(L, nargs, 0, 0) != LUA_OK) {
+  if (lua_pcall(L, nargs, 1, 0) != LUA_OK) {
     fprintf(stderr, "rille: %s\n", luaL_tolstring(L, -1, NULL));
-    lua_pop(L, 2);
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    lua_replace(L, -2);
   }
+  int result = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return result;
 }
 
 static void stop_reading(struct watch *watch) {
@@ -168,9 +177,15 @@ static void poll_cb(uv_poll_t *poll_handle, int status, int events) {
   read_plain(watch);
 }
 
+static void soon_cb(uv_timer_t *soon) { (void)soon; }
+
+/* libuv calls us before the engine, whose tasks run in this turn: what they
+ * do shows in the next one, which the timer brings about. */
 static void turn_cb(uv_prepare_t *prepare) {
   struct watch *watch = prepare->data;
-  call_back(watch, ON_TURN, 0);
+  if (call_back(watch, ON_TURN, 0) &&
+      !uv_is_active((uv_handle_t *)&watch->soon))
+    uv_timer_start(&watch->soon, soon_cb, SOON, 0);
 }
 
 static void closed_cb(uv_handle_t *handle) {
@@ -207,10 +222,11 @@ static struct watch *new_watch(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   watch->L = lua_tothread(L, -1);
   lua_pop(L, 1);
-  watch->turn.data = watch;
+  watch->turn.data = watch->soon.data = watch;
+  uv_timer_init(loop, &watch->soon);
   uv_prepare_init(loop, &watch->turn);
   uv_prepare_start(&watch->turn, turn_cb);
-  watch->open_handles++;
+  watch->open_handles = 2;
   poll_stdin(watch, loop);
 #ifdef HAVE_LIBEDIT
   watch->edits = watch->pollable && wants_editor();
@@ -281,6 +297,7 @@ static int l_input_close(lua_State *L) {
   stop_reading(watch);
   luaL_unref(L, LUA_REGISTRYINDEX, watch->self);
   uv_close((uv_handle_t *)&watch->turn, closed_cb);
+  uv_close((uv_handle_t *)&watch->soon, closed_cb);
   if (watch->pollable)
     uv_close((uv_handle_t *)&watch->poll, closed_cb);
   return 0;

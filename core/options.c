@@ -169,12 +169,13 @@ static int add_main(struct reader *reader) {
                    strcmp(options->argv[options->script - 1], "--") != 0;
     add_step(options, RILLE_STEP_FILE, is_stdin ? NULL : name, name);
   } else if (!wants_repl && !reader->has_eval && !reader->has_version) {
-    wants_repl = isatty(STDIN_FILENO) && options->explore == 0;
+    wants_repl = isatty(STDIN_FILENO);
     if (!wants_repl)
       add_step(options, RILLE_STEP_FILE, NULL, NULL);
   }
-  if (wants_repl && options->explore != 0)
-    return fail(options, "option '%s' cannot go with '-i'", "--explore");
+  if (wants_repl && options->virtual_clock)
+    return fail(options, "%s",
+                "a session at the terminal needs the real clock");
   if (wants_repl)
     add_step(options, RILLE_STEP_REPL, NULL, NULL);
   options->print_version = wants_repl || reader->has_version;

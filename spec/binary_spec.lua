@@ -272,6 +272,12 @@ describe("the binary", function()
       assert.equal("true\n", out)
     end)
 
+    it("--virtual does not go with -i", function()
+      local _, err, status = shell [["$RILLE" --virtual -i]]
+      assert.equal(1, status)
+      assert.matches("^rille: a session at the terminal needs the real clock\n", err)
+    end)
+
     it("--seed makes choices repeatable", function()
       local script = temp_file [[
         local rille = require "rille"

@@ -205,6 +205,16 @@ rille.sleep(0.001)
       assert.equal(0, (select(2, finish())))
     end)
 
+    it("tells of a task that fails while the prompt waits", function()
+      local send, expect, finish = terminal(repl)
+      expect "> "
+      send "t = scope:go(function() rille.sleep(0.01) error('f' .. 1, 0) end)\n"
+      expect "task failed: f1"
+      expect "> "
+      send "\4"
+      assert.equal(0, (select(2, finish())))
+    end)
+
     it("Ctrl-C cancels the line that runs, and only that", function()
       local send, expect, finish = terminal(repl)
       expect "> "

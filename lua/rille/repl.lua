@@ -49,6 +49,12 @@ local function report_failures(session)
   end
 end
 
+--- Once per turn of the loop. Returns whether there are tasks to watch.
+local function watch_tasks(session)
+  report_failures(session)
+  return session.scope:active() > 0
+end
+
 --- Waits for a line. Returns it; nil at the end of the input; false after
 -- Ctrl-C.
 local function read_line(session, prompt)
@@ -188,9 +194,7 @@ local function open_session()
   local input = require "rille.input"
   local session = { lines = 0, reported = 0 }
   session.input = input.open(function()
-    if session.scope then
-      report_failures(session)
-    end
+    return session.scope and watch_tasks(session)
   end)
   input.on_interrupt(function()
     interrupt(session)
