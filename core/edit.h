@@ -3,10 +3,15 @@
  *
  * Knows neither Lua nor the loop: input.c calls rille_edit_read whenever the
  * terminal is readable. libedit keeps one editor per process, in statics of
- * its own, so there is nothing to pass here. Built only where libedit is.
+ * its own, so there is nothing to pass here. Without
+ * HAVE_LIBEDIT there is no editor and every call does nothing.
  */
 #ifndef RILLE_EDIT_H
 #define RILLE_EDIT_H
+
+#ifdef HAVE_LIBEDIT
+
+#define RILLE_EDIT_BUILT 1
 
 /* Shows `prompt` and begins a line. `on_line` gets it, malloc'd, or NULL at
  * the end of the input; the terminal is back in its own mode by then. */
@@ -27,5 +32,23 @@ void rille_edit_show(void);
 void rille_edit_remember(const char *line);
 void rille_edit_load(const char *path);
 void rille_edit_save(const char *path);
+
+#else
+
+#define RILLE_EDIT_BUILT 0
+
+static inline void rille_edit_start(const char *prompt,
+                                    void (*on_line)(char *line)) {
+  (void)prompt, (void)on_line;
+}
+static inline void rille_edit_read(void) {}
+static inline void rille_edit_stop(void) {}
+static inline void rille_edit_hide(void) {}
+static inline void rille_edit_show(void) {}
+static inline void rille_edit_remember(const char *line) { (void)line; }
+static inline void rille_edit_load(const char *path) { (void)path; }
+static inline void rille_edit_save(const char *path) { (void)path; }
+
+#endif
 
 #endif

@@ -30,11 +30,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "edit.h"
 #include "interrupt.h"
 #include "rille.h"
-#ifdef HAVE_LIBEDIT
-#include "edit.h"
-#endif
 
 #define INPUT_TYPE "rille.input"
 #define SOON 100 /* milliseconds */
@@ -60,10 +58,8 @@ struct input {
   struct watch *watch; /* NULL: closed */
 };
 
-#ifdef HAVE_LIBEDIT
 /* libedit's callback carries no argument: who is editing. */
 static struct watch *editor;
-#endif
 
 static struct watch *check_watch(lua_State *L) {
   struct input *input = luaL_checkudata(L, 1, INPUT_TYPE);
@@ -94,10 +90,8 @@ static void stop_reading(struct watch *watch) {
   watch->reading = 0;
   if (watch->pollable)
     uv_poll_stop(&watch->poll);
-#ifdef HAVE_LIBEDIT
   if (watch->edits)
     rille_edit_stop();
-#endif
 }
 
 /* Ends the read with `line`, NULL at the end of the input. */
@@ -153,7 +147,6 @@ static void read_plain(struct watch *watch) {
   } while (!watch->pollable || has_input());
 }
 
-#ifdef HAVE_LIBEDIT
 static void edited_cb(char *line) {
   struct watch *watch = editor;
   if (line == NULL)
@@ -161,20 +154,16 @@ static void edited_cb(char *line) {
   deliver(watch, line, line == NULL ? 0 : strlen(line));
   free(line);
 }
-#endif
 
 static void poll_cb(uv_poll_t *poll_handle, int status, int events) {
   struct watch *watch = poll_handle->data;
   (void)status, (void)events; /* an error shows in the read */
   if (!watch->reading)
     return;
-#ifdef HAVE_LIBEDIT
-  if (watch->edits) {
+  if (watch->edits)
     rille_edit_read();
-    return;
-  }
-#endif
-  read_plain(watch);
+  else
+    read_plain(watch);
 }
 
 static void soon_cb(uv_timer_t *soon) { (void)soon; }
@@ -228,9 +217,7 @@ static struct watch *new_watch(lua_State *L) {
   uv_prepare_start(&watch->turn, turn_cb);
   watch->open_handles = 2;
   poll_stdin(watch, loop);
-#ifdef HAVE_LIBEDIT
-  watch->edits = watch->pollable && wants_editor();
-#endif
+  watch->edits = RILLE_EDIT_BUILT && watch->pollable && wants_editor();
   return watch;
 }
 
@@ -267,13 +254,11 @@ static int l_input_read(lua_State *L) {
   watch->reading = 1;
   if (watch->pollable)
     uv_poll_start(&watch->poll, UV_READABLE | UV_DISCONNECT, poll_cb);
-#ifdef HAVE_LIBEDIT
   if (watch->edits) {
     editor = watch;
     rille_edit_start(prompt, edited_cb);
     return 0;
   }
-#endif
   start_plain(watch, prompt);
   return 0;
 }
@@ -303,7 +288,6 @@ static int l_input_close(lua_State *L) {
   return 0;
 }
 
-#ifdef HAVE_LIBEDIT
 static int l_input_hide(lua_State *L) {
   if (check_watch(L)->edits)
     rille_edit_hide();
@@ -333,17 +317,6 @@ static int l_input_save(lua_State *L) {
     rille_edit_save(luaL_checkstring(L, 2));
   return 0;
 }
-#else
-static int l_input_nothing(lua_State *L) {
-  check_watch(L);
-  return 0;
-}
-#define l_input_hide l_input_nothing
-#define l_input_show l_input_nothing
-#define l_input_remember l_input_nothing
-#define l_input_load l_input_nothing
-#define l_input_save l_input_nothing
-#endif
 
 static const luaL_Reg methods[] = {{"read", l_input_read},
                                    {"stop", l_input_stop},
