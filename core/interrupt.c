@@ -1,0 +1,130 @@
+/*
+ * interrupt.c - see interrupt.h.
+ *
+ *     signal --> handle_signal --uv_async_send--> interrupt_cb, in the loop
+ *                     |                                |
+ *              second: _exit               REPL's hook, or cancel the root
+ *
+ * sigaction and not uv_signal: the second signal must work when the loop does
+ * not turn. The handler has no argument of its own, hence the two statics;
+ * they are all the mutable globals of the binary but for the line editor's.
+ */
+#include "interrupt.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "rille.h"
+
+/* The signal that arrived and was not taken by a hook. */
+static volatile sig_atomic_t received;
+/* Wakes the loop; NULL when the signals are not ours. Malloc'd, for libuv
+ * holds it until it is closed. Written only while the signals are blocked by
+ * having no handler. */
+static uv_async_t *waker;
+/* Its address is the hook's key in the registry. */
+static const char hook_key;
+static const char guard_key;
+
+static void handle_signal(int number) {
+  int saved = errno;
+  if (received != 0)
+    _exit(128 + number);
+  received = number;
+  uv_async_send(waker);
+  errno = saved;
+}
+
+/* True if there is a hook; it has been called then. */
+static int call_hook(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_key) != LUA_TFUNCTION) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+    fprintf(stderr, "rille: %s\n", luaL_tolstring(L, -1, NULL));
+    lua_pop(L, 2);
+  }
+  return 1;
+}
+
+static void interrupt_cb(uv_async_t *async) {
+  lua_State *L = async->data;
+  if (received == SIGINT && lua_checkstack(L, 4) && call_hook(L))
+    received = 0;
+  else if (received == SIGINT)
+    rille_cancel(L, "interrupted", "interrupted by SIGINT");
+  else if (received != 0)
+    rille_cancel(L, "interrupted", "interrupted by SIGTERM");
+}
+
+static void set_handler(int number, void (*handler)(int)) {
+  /* No SA_RESTART: a read that blocks in a script should end. */
+  struct sigaction action = {.sa_handler = handler};
+  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGINT); /* one after the other */
+  sigaddset(&action.sa_mask, SIGTERM);
+  sigaction(number, &action, NULL);
+}
+
+static void free_cb(uv_handle_t *handle) { free(handle); }
+
+static int l_stop(lua_State *L) {
+  rille_interrupt_stop(L);
+  return 0;
+}
+
+/* A userdata younger than the engine's: lua_close collects it first, so our
+ * handle is closing when the engine closes its loop. */
+static void push_guard(lua_State *L) {
+  lua_newuserdatauv(L, 0, 0);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_stop);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+}
+
+int rille_interrupt_start(lua_State *L) {
+  push_guard(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &guard_key);
+  uv_async_t *async = malloc(sizeof *async);
+  if (async == NULL)
+    return UV_ENOMEM;
+  int rc = uv_async_init(rille_loop(L), async, interrupt_cb);
+  if (rc != 0) {
+    free(async);
+    return rc;
+  }
+  async->data = L;
+  uv_unref((uv_handle_t *)async);
+  received = 0;
+  waker = async;
+  set_handler(SIGINT, handle_signal);
+  set_handler(SIGTERM, handle_signal);
+  set_handler(SIGPIPE, SIG_IGN);
+  return 0;
+}
+
+void rille_interrupt_stop(lua_State *L) {
+  (void)L;
+  if (waker == NULL)
+    return;
+  set_handler(SIGINT, SIG_DFL);
+  set_handler(SIGTERM, SIG_DFL);
+  uv_close((uv_handle_t *)waker, free_cb);
+  waker = NULL;
+}
+
+int rille_interrupt_signal(void) { return received; }
+
+int rille_interrupt_set_hook(lua_State *L) {
+  if (!lua_isnoneornil(L, 1))
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &hook_key);
+  return 0;
+}
