@@ -38,8 +38,9 @@ end
 -- The table of totals: name of the file -> name of the column -> number.
 local function totals(output)
   local list, header = {}, {}
-  for name in output:match("^[^\n]+"):gmatch("%S+") do header[#header + 1] = name end
-  for line in (output .. "\n\n"):match("^(.-)\n\n"):gmatch("[^\n]+") do
+  local first, rows = (output .. "\n\n"):match("^(.-)\n(.-)\n\n")
+  for name in first:gmatch("%S+") do header[#header + 1] = name end
+  for line in rows:gmatch("[^\n]+") do
     local name = line:match("([^/]+)$"):gsub("^[%d ]+", "")
     list[name] = {}
     local numbers = line:gmatch("%d+")

@@ -254,45 +254,61 @@ local function print_table(rows)
   end
 end
 
-local function print_totals(list)
-  local header, rows = { "lines", "bytes" }, {}
+local function levels_of(list)
   local shown = {}
   for _, level in ipairs(LEVELS) do
-    for _, totals in ipairs(list) do shown[level] = shown[level] or totals.levels[level] end
-    if shown[level] then header[#header + 1] = level end
+    for _, totals in ipairs(list) do
+      if totals.levels[level] then
+        shown[#shown + 1] = level
+        break
+      end
+    end
   end
-  header[#header + 1] = "file"
-  rows[1] = header
+  return shown
+end
+
+local function print_totals(list)
+  local levels = levels_of(list)
+  local rows = { { "lines", "bytes", table.unpack(levels) } }
+  table.insert(rows[1], "file")
   for _, totals in ipairs(list) do
     local row = { totals.lines, totals.bytes }
-    for i = 3, #header - 1 do row[i] = totals.levels[header[i]] or 0 end
-    row[#header] = totals.path
+    for _, level in ipairs(levels) do row[#row + 1] = totals.levels[level] or 0 end
+    row[#row + 1] = totals.path
     rows[#rows + 1] = row
   end
   print_table(rows)
 end
 
-local function print_words(list, n)
-  for _, totals in ipairs(list) do
-    local rows = {}
-    for i, word in ipairs(top(totals.words, n)) do rows[i] = { totals.words[word], word } end
-    if rows[1] then
-      print(("\ntop words, %s"):format(totals.path))
-      print_table(rows)
-    end
-  end
+-- The words of one file on one line.
+local function print_words_of(totals, n)
+  local words = top(totals.words, n)
+  for i, word in ipairs(words) do words[i] = word .. " " .. totals.words[word] end
+  if words[1] then print(totals.path .. ": " .. table.concat(words, ", ")) end
+end
+
+local function print_words(all, n)
+  local rows = {}
+  for i, word in ipairs(top(all.words, n)) do rows[i] = { all.words[word], word } end
+  if rows[1] then print("\ntop words") end
+  print_table(rows)
 end
 
 local function print_summary(run, options)
-  local list = {}
+  local list, binary = {}, 0
   for _, totals in ipairs(run.files) do
+    if totals.binary then binary = binary + 1 end
     if not totals.skip then list[#list + 1] = totals end
   end
   if #list ~= 1 then list[#list + 1] = sum(list) end
   for _, totals in ipairs(list) do count_levels(totals) end
   print_totals(list)
-  print_words(list, options.top)
-  if run.binary > 0 then print(("\nskipped, not text: %d"):format(run.binary)) end
+  if #list > 1 and options.top > 0 then
+    print("\ntop words of each file")
+    for i = 1, #list - 1 do print_words_of(list[i], options.top) end
+  end
+  print_words(list[#list], options.top)
+  if binary > 0 then print(("\nskipped, not text: %d"):format(binary)) end
   if run.unreadable > 0 then print(("\nskipped, not readable: %d"):format(run.unreadable)) end
 end
 
@@ -358,7 +374,7 @@ if options.help then
   return
 end
 
-local run = { files = {}, done = 0, size = 0, binary = 0, unreadable = 0 }
+local run = { files = {}, done = 0, size = 0, unreadable = 0 }
 if #options.paths == 0 then
   options.paths, run.by_default = { DEFAULT }, true
 end
@@ -367,3 +383,16 @@ print_summary(run, options)
 if run.failed then os.exit(1) end
 
 -- args: --top 4 scripts/examples/data/app.log scripts/examples/data/empty.log
+-- expect: lines  bytes  ERROR  WARN  INFO  DEBUG  file
+-- expect:     9    503      1     2     5      1  scripts/examples/data/app.log
+-- expect:     0      0      0     0     0      0  scripts/examples/data/empty.log
+-- expect:     9    503      1     2     5      1  in all, 2 files
+-- expect:
+-- expect: top words of each file
+-- expect: scripts/examples/data/app.log: from 5, request 5, INFO 4, ms 4
+-- expect:
+-- expect: top words
+-- expect: 5  from
+-- expect: 5  request
+-- expect: 4  INFO
+-- expect: 4  ms
