@@ -38,22 +38,30 @@ function helper.run(opts, fn, ...)
   return finish(pcall(rille.run, options, fn, ...))
 end
 
---- A collector: `log(...)` notes one event, `log:text()` is all of them.
+local collected = setmetatable({}, { __mode = "k" })
+
+--- A collector: the function notes one event, its arguments joined by ":".
 function helper.log()
   local events = {}
-  return setmetatable({}, {
-    __index = {
-      text = function() return table.concat(events, " ") end,
-      count = function() return #events end,
-    },
-    __call = function(_, ...)
-      local parts = table.pack(...)
-      for i = 1, parts.n do
-        parts[i] = tostring(parts[i])
-      end
-      events[#events + 1] = table.concat(parts, ":")
-    end,
-  })
+  local function log(...)
+    local parts = table.pack(...)
+    for i = 1, parts.n do
+      parts[i] = tostring(parts[i])
+    end
+    events[#events + 1] = table.concat(parts, ":")
+  end
+  collected[log] = events
+  return log
+end
+
+--- The events that `log` has collected, in order, separated by spaces.
+function helper.text(log)
+  return table.concat(collected[log], " ")
+end
+
+--- How many events `log` has collected.
+function helper.count(log)
+  return #collected[log]
 end
 
 --- A value for `<close>` that calls `fn(err)`.

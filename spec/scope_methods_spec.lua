@@ -24,7 +24,7 @@ describe("scope method", function()
           log("body")
         end)
       end)
-      assert.equal("body task", log:text())
+      assert.equal("body task", helper.text(log))
     end)
 
     it("is idempotent: the first reason stays", function()
