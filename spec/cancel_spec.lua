@@ -194,7 +194,7 @@ describe("cancellation", function()
         if n == 0 then return rille.sleep(math.huge) end
         depth = depth + 1
         local _ <close> = helper.closing(function() depth = depth - 1 end)
-        local _scope <close> = rille.scope()
+        local _ <close> = rille.scope()
         nest(n - 1)
       end
       run(function()

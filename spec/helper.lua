@@ -46,7 +46,8 @@ function helper.log()
   local function log(...)
     local parts = table.pack(...)
     for i = 1, parts.n do
-      parts[i] = tostring(parts[i])
+      local part = parts[i]
+      parts[i] = math.type(part) == "float" and ("%g"):format(part) or tostring(part)
     end
     events[#events + 1] = table.concat(parts, ":")
   end
