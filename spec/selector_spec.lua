@@ -77,8 +77,11 @@ describe("selector", function()
       run(function()
         local ch = rille.channel()
         local sel = rille.selector { { ch } }
-        local first = rille.root():task(function() return (select(2, sel:wait())) end)
-        local second = rille.root():task(function() return (select(2, sel:wait(5))) end)
+        local function take()
+          local index, value = sel:wait(5)
+          return index and value or nil
+        end
+        local first, second = rille.root():task(take), rille.root():task(take)
         rille.yield()
         ch:send("x")
         local got = { (first:await()), (second:await()) }
