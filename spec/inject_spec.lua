@@ -123,7 +123,7 @@ local function attempt(scenario, k, inject)
     stacks[#stacks + 1] = stack()
     return stacks[#stacks]
   end
-  helper.run(function()
+  local ok, err = pcall(helper.run, function()
     local task = rille.root():task(function() scenario(new_stack) end)
     rille.root():go({ daemon = true }, function()
       for turn = 1, k do rille.sleep(turn % 8 == 0 and 0.125 or 0) end
@@ -133,6 +133,9 @@ local function attempt(scenario, k, inject)
     end)
     task:await()
   end)
+  if not ok and not rille.is_error(err, "cancelled") then
+    error(err, 0)
+  end
   for _, one in ipairs(stacks) do one.check() end
   return alive
 end

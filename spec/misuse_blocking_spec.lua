@@ -137,9 +137,9 @@ describe("waiting where Lua can yield", function()
       local _ <close> = helper.closing(function() rille.sleep(1) end)
     end,
     ["an iterator"] = function()
-      local done
-      for _ in function() rille.sleep(1) done = not done return done and 1 or nil end do
-        return
+      local count = 0
+      for _ in function() rille.sleep(0.5) return count == 0 and 1 or nil end do
+        count = count + 1
       end
     end,
     ["__pairs"] = function()
