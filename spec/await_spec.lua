@@ -145,7 +145,7 @@ describe("rille.await", function()
   end)
 
   it("raises outside a task", function()
-    raises(function() rille.await(function(resolve) resolve() end) end, "outside")
+    raises(function() rille.await(function(resolve) resolve() end) end, "inside a task")
   end)
 
   it("is part of a deadlock when nobody resolves it", function()

@@ -40,7 +40,7 @@ describe("waiting where Lua cannot yield", function()
   for place, enter in pairs(places) do
     it("raises in " .. place .. " with the reason", function()
       run(function()
-        raises(function() enter(function() rille.sleep(1) end) end, "yield")
+        raises(function() enter(function() rille.sleep(1) end) end, "cannot wait here")
       end)
     end)
 
@@ -173,16 +173,16 @@ describe("a wait outside rille.run", function()
     iteration = function() for _ in rille.channel() do error("got one") end end,
   } do
     it("raises: " .. name, function()
-      raises(wait, "outside")
+      raises(wait, "inside a task")
     end)
 
     it("raises in a coroutine: " .. name, function()
-      raises(coroutine.wrap(wait), "outside")
+      raises(coroutine.wrap(wait), "inside a task")
     end)
   end
 
   it("raises in a generator of rille.coroutine", function()
-    raises(rille.coroutine.wrap(function() rille.sleep(1) end), "outside")
+    raises(rille.coroutine.wrap(function() rille.sleep(1) end), "inside a task")
   end)
 
   it("has no running task", function()

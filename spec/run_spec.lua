@@ -145,7 +145,7 @@ describe("rille", function()
     end)
 
     it("raises outside a task", function()
-      raises(function() rille.sleep(1) end, "outside")
+      raises(function() rille.sleep(1) end, "inside a task")
     end)
   end)
 

@@ -54,7 +54,7 @@ describe("select", function()
   end)
 
   it("raises outside a task", function()
-    raises(function() rille.select { { rille.channel() } } end, "outside")
+    raises(function() rille.select { { rille.channel() } } end, "inside a task")
   end)
 
   it("takes the same channel twice", function()

@@ -60,7 +60,7 @@ describe("selector", function()
 
     it("raises outside a task", function()
       local sel = rille.selector { { rille.channel() } }
-      raises(function() sel:wait() end, "outside")
+      raises(function() sel:wait() end, "inside a task")
     end)
 
     it("is interrupted by a cancellation and works again after it", function()

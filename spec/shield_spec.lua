@@ -111,7 +111,7 @@ describe("rille.shield", function()
   end)
 
   it("raises outside a task", function()
-    helper.raises(function() rille.shield(function() end) end, "outside")
+    helper.raises(function() rille.shield(function() end) end, "inside a task")
   end)
 
   it("refuses what cannot be called", function()

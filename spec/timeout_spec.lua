@@ -70,6 +70,6 @@ describe("rille.timeout", function()
   end)
 
   it("raises outside a task", function()
-    raises(function() rille.timeout(1, print) end, "outside")
+    raises(function() rille.timeout(1, print) end, "inside a task")
   end)
 end)
