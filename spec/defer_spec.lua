@@ -159,7 +159,7 @@ describe("scope:defer", function()
         s:defer(error, "of the cleanup")
         error("of the body", 0)
       end)
-      assert.same({ "of the body", "of the cleanup" }, scope:errors())
+      assert.same({ "of the body", "of the cleanup" }, helper.list(scope:errors()))
     end)
   end)
 

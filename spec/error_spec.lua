@@ -149,7 +149,7 @@ describe("several failures", function()
         for i = 1, 3 do s:go(error, "e" .. i) end
         rille.sleep(1)
       end)
-      assert.same({ "e1", "e2", "e3" }, scope:errors())
+      assert.same({ "e1", "e2", "e3" }, helper.list(scope:errors()))
     end)
   end)
 
@@ -179,7 +179,7 @@ describe("several failures", function()
         rille.yield()
         error("of the body", 0)
       end)
-      assert.same({ "of the body", "of the cleanup" }, scope:errors())
+      assert.same({ "of the body", "of the cleanup" }, helper.list(scope:errors()))
     end)
   end)
 
@@ -193,7 +193,7 @@ describe("several failures", function()
         local ok = pcall(rille.sleep, 1)
         if not ok then error("of the body", 0) end
       end)
-      assert.same({ "of the task", "of the body" }, scope:errors())
+      assert.same({ "of the task", "of the body" }, helper.list(scope:errors()))
     end)
   end)
 

@@ -102,6 +102,11 @@ function helper.refused(kind, value, err)
   return err
 end
 
+--- The values of a list alone, without its `n`.
+function helper.list(list)
+  return table.move(list, 1, #list, 1, {})
+end
+
 --- Gives every ready task several turns.
 function helper.settle()
   for _ = 1, 5 do
