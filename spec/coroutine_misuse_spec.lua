@@ -146,3 +146,51 @@ describe("a task's own coroutine", function()
     end)
   end)
 end)
+
+describe("a generator that waits", function()
+  local co = rille.coroutine
+
+  -- A task in a generator in a generator that sleeps; the two, the task first.
+  local function nested()
+    local inner = co.create(function() rille.sleep(1) return "inner" end)
+    local outer = co.create(function() return (select(2, co.resume(inner))) end)
+    local task = rille.root():task(function() return (select(2, co.resume(outer))) end)
+    rille.yield()
+    return task, inner, outer
+  end
+
+  it("refuses the resume of another task", function()
+    run(function()
+      local task, inner = nested()
+      assert.is_false((co.resume(inner)))
+      assert.equal("inner", (task:await()))
+    end)
+  end)
+
+  it("in another refuses the resume of that by another task", function()
+    run(function()
+      local task, _, outer = nested()
+      assert.is_false((co.resume(outer)))
+      assert.equal("inner", (task:await()))
+    end)
+  end)
+
+  it("survives the resume of the stock library", function()
+    run(function()
+      local task, inner, outer = nested()
+      coroutine.resume(inner)
+      coroutine.resume(outer)
+      assert.equal("inner", (task:await()))
+    end)
+  end)
+
+  it("survives a close by the stock library", function()
+    run(function()
+      local task, inner, outer = nested()
+      pcall(coroutine.close, inner)
+      pcall(coroutine.close, outer)
+      task:await()
+      rille.sleep(2)
+    end)
+  end)
+end)

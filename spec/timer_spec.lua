@@ -160,6 +160,15 @@ describe("rille.every", function()
     assert.equal("1:1 4:4.5 5:5", helper.text(log))
   end)
 
+  it("may have a very long interval", function()
+    run(function()
+      local ticker = rille.every(8e9)
+      ticker()
+      assert.is_nil((rille.select({ { ticker } }, { timeout = 1 })))
+      assert.equal(8e9 + 1, rille.now())
+    end)
+  end)
+
   it("ends the iteration when it is stopped", function()
     local count = 0
     run(function()
