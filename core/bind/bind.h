@@ -1,0 +1,390 @@
+/*
+ * bind.h - what the files of the binding share.
+ *
+ * One file binds one Lua type: it checks arguments, calls the core, pushes
+ * results. The prefix rl_ is the binding's own; nothing here is public.
+ *
+ * Every function of the module has the engine's userdata as its first
+ * upvalue. Every userdata begins with a pointer to its rl_type; a receiver is
+ * known by that and by its size, never by its metatable, which a script can
+ * change.
+ *
+ * A struct that the core has linked somewhere is anchored while it is: a live
+ * task and its coroutine in tables of the engine, an open scope likewise, a
+ * channel or timer by the stack of the task that waits on it. So no finalizer
+ * has to unlink anything, and what a script does with a metatable harms it
+ * alone.
+ */
+#ifndef RILLE_BIND_H
+#define RILLE_BIND_H
+
+#include "../channel.h"
+#include "../engine.h"
+#include "../rille.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+struct rl_type {
+  const char *name; /* "channel" */
+  size_t size;      /* at the least */
+};
+
+extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
+    rl_channel_type, rl_alarm_type, rl_ticker_type, rl_await_type,
+    rl_selector_type;
+
+/* User values of the engine. */
+enum rl_engine_slot {
+  RL_THREADS = 1, /* index -> coroutine, all there are */
+  RL_TASKS,       /* the same index -> the task that runs in it, or false */
+  RL_OWNED,       /* address -> true: coroutines that the engine resumes */
+  RL_SCOPES,      /* address -> scope, the open ones */
+  RL_LUA,         /* what the Lua part offers to the C part */
+  RL_MODULE,      /* what `require "rille"` returns */
+  RL_REPORT,      /* how the last run failed, or nil */
+  RL_ERROR_META,
+  RL_TASK_META,
+  RL_SCOPE_META,
+  RL_CHANNEL_META,
+  RL_ALARM_META,
+  RL_TICKER_META,
+  RL_AWAIT_META,
+  RL_SELECTOR_META,
+  RL_GUARD, /* what lies at the bottom of each task's coroutine */
+  RL_TOP,   /* the scope at the top */
+  RL_ENGINE_SLOTS = RL_TOP
+};
+
+/* A coroutine that can run tasks, one after the other. */
+struct rl_thread {
+  lua_State *L;
+  int index; /* in RL_THREADS and RL_TASKS */
+};
+
+#define RL_POOL 1024 /* idle coroutines to keep */
+
+struct rl_engine {
+  const struct rl_type *type;
+  struct rille_engine core;
+  lua_State *main;
+  lua_State *from;    /* who drives the loop */
+  lua_State *running; /* the coroutine that runs and may wait, or NULL */
+  struct rille_scope *root; /* of rille.run, or of the host */
+  struct rl_task *run;      /* the main task of rille.run */
+  bool run_done;
+  bool ended;   /* the job of the coroutine that just yielded has ended */
+  bool closing; /* rille_close has begun */
+  int threads;  /* indices given out so far */
+  int free_indices_size;
+  int free_indices_count;
+  int *free_indices;
+  int idle_count;
+  struct rl_thread idle[RL_POOL];
+  lua_CFunction pcall, xpcall; /* Lua's own: to know their frames */
+};
+
+/* User values of a task. */
+enum rl_task_slot {
+  RL_TASK_SCOPE = 1,
+  RL_TASK_SITE,   /* the file that started it */
+  RL_TASK_INFO,   /* nil, or {name=, cancelled=, noted=, trace=} */
+  RL_TASK_RESULT, /* the result; a list if several; the error if it failed */
+  RL_TASK_WAITER, /* the coroutine that waits, when that is a generator */
+  RL_TASK_SLOTS = RL_TASK_WAITER
+};
+
+struct rl_task {
+  const struct rl_type *type;
+  struct rille_task core;
+  struct rl_thread thread;
+  lua_State *waiting; /* the coroutine in which it is parked, or NULL */
+  int top;            /* the height of its stack there */
+  int results;        /* how many; RL_NO_MEMORY when they could not be kept */
+  int line;           /* where it was started; 0: unknown */
+  bool doomed;        /* to be closed for good */
+  bool misused;       /* it yielded a value that is not the engine's */
+  bool main;          /* its failure is for rille.run to raise */
+};
+
+#define RL_NO_MEMORY (-1)
+
+/* User values of a scope. */
+enum rl_scope_slot {
+  RL_SCOPE_PARENT = 1,
+  RL_SCOPE_INFO, /* nil, or {name= reason= cancelled= errors= traces= lost=
+                    defers= owned=} */
+  RL_SCOPE_SLOTS = RL_SCOPE_INFO
+};
+
+struct rl_scope {
+  const struct rl_type *type;
+  struct rille_scope core;
+  uint32_t failures; /* in info.errors */
+  bool keep_going;   /* on_error = "continue" */
+  bool report;       /* failures go to stderr at once: the host's root */
+};
+
+static inline struct rl_task *rl_task_of(struct rille_task *task) {
+  return RILLE_ENTRY(task, struct rl_task, core);
+}
+
+static inline struct rl_scope *rl_scope_of(struct rille_scope *scope) {
+  return RILLE_ENTRY(scope, struct rl_scope, core);
+}
+
+/* helpers.c: arguments, options, times */
+
+/* The object of `type` at `index`, or NULL. */
+void *rl_test(lua_State *L, int index, const struct rl_type *type);
+
+/* The same; raises an argument error. */
+void *rl_check(lua_State *L, int index, const struct rl_type *type);
+
+/* The engine of the running function; raises when it is closed. */
+struct rl_engine *rl_engine(lua_State *L);
+
+/* The engine of L's registry: pushed, set from the top, or NULL. */
+void rl_push_engine(lua_State *L);
+void rl_keep_engine(lua_State *L);
+struct rl_engine *rl_engine_find(lua_State *L);
+
+/* Pushes the user value `slot` of the engine; false if there is none. */
+void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot);
+
+/* A span of time, in ns, from seconds at `index`: negative counts as 0. */
+int64_t rl_check_span(lua_State *L, int index);
+
+/* An instant likewise: never before 0. */
+#define rl_check_instant rl_check_span
+
+/* Converts the seconds at `index`; NULL, or what is wrong with them. */
+const char *rl_to_span(lua_State *L, int index, int64_t *span);
+
+void rl_push_seconds(lua_State *L, int64_t ns);
+
+/* Raises an argument error for a key of the table at `index` that is not in
+ * `known`, a list that ends with NULL; nil is an empty table. */
+void rl_check_options(lua_State *L, int index, const char *const known[]);
+
+/* Pushes option `name` of the table at `index` (or nil) and returns its type;
+ * raises unless it is nil or of type `type`. */
+int rl_option(lua_State *L, int index, const char *name, int type);
+
+/* An option that is a span or an instant; `fallback` if it is nil. */
+int64_t rl_option_span(lua_State *L, int index, const char *name,
+                       int64_t fallback);
+
+/* An option that is one of the NULL-ended `names`; its index. */
+int rl_option_choice(lua_State *L, int index, const char *name,
+                     const char *const names[]);
+
+/* Makes a metatable in engine slot `slot`: `meta` with the engine as upvalue,
+ * __index = `methods`, __name, __metatable. The engine is at the top. */
+void rl_new_type(lua_State *L, int slot, const char *name,
+                 const luaL_Reg *methods, const luaL_Reg *meta);
+
+/* error.c: error objects */
+
+/* Pushes a new error object. */
+void rl_push_error(lua_State *L, struct rl_engine *engine, const char *kind,
+                   const char *format, ...);
+
+/* True if the value at `index` is an error object, of `kind` if not NULL. */
+bool rl_is_error(lua_State *L, struct rl_engine *engine, int index,
+                 const char *kind);
+
+/* Pushes a line of text for any value; never raises, but for memory. */
+void rl_push_text(lua_State *L, int index);
+
+/* Pushes the error that the cancelled `node` raises: always the same one. */
+void rl_push_cancellation(lua_State *L, struct rl_engine *engine,
+                          struct rille_cancel *node);
+
+/* True if the value at `index` is the cancellation of a scope that `task` is
+ * still in, or of the task. */
+bool rl_is_cancellation(lua_State *L, const struct rille_task *task,
+                        int index);
+
+/* suspend.c: how a C function waits */
+
+/* The running task, ready to wait: raises where a wait is impossible, and
+ * does not return where it is cancelled. Every blocking call begins so. */
+struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine);
+
+/* Parks the running task as rille_wait_start does and suspends. */
+int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
+            uint32_t count, int64_t due, lua_KContext ctx, lua_KFunction k);
+
+/* The same on one source. */
+int rl_wait_one(lua_State *L, struct rl_task *task,
+                struct rille_source *source, int slot, int64_t due,
+                lua_KContext ctx, lua_KFunction k);
+
+/* A wait that no cancellation interrupts, on one source. */
+int rl_wait_shielded(lua_State *L, struct rl_task *task,
+                     struct rille_source *source, lua_KContext ctx,
+                     lua_KFunction k);
+
+/* Suspends for a turn; then returns the `results` topmost values. */
+int rl_turn(lua_State *L, struct rl_task *task, int results);
+
+/* Returns `results` from a call that did not wait: after many such calls in
+ * a row it gives up a turn. */
+int rl_return(lua_State *L, struct rl_task *task, int results);
+
+/* First thing in each continuation: how the wait ended. Raises if cancelled;
+ * does not return if somebody else than the engine resumed. */
+enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx,
+                              lua_KFunction k);
+
+/* The same, but returns RILLE_CANCELLED. */
+enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx,
+                              lua_KFunction k);
+
+/* Raises the cancellation of the running task. */
+int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
+
+/* Moves the value at the top of L to the stack of a peer that was woken. */
+void rl_give(lua_State *L, struct rille_waiter *peer);
+
+/* Pushes the value that a woken peer offers. */
+void rl_take(lua_State *L, struct rille_waiter *peer);
+
+/* Whether a parked task stands in a <close> handler. */
+bool rl_in_cleanup(struct rille_task *task);
+
+/* thread.c: the coroutines that run tasks */
+
+/* A coroutine for a task; raises for lack of memory. */
+struct rl_thread rl_thread_acquire(lua_State *L, struct rl_engine *engine);
+
+/* Gives one back whose job is done. */
+void rl_thread_release(struct rl_engine *engine, struct rl_thread thread);
+
+/* Forgets a dead one. */
+void rl_thread_drop(struct rl_engine *engine, struct rl_thread thread);
+
+/* Closes the coroutine of a parked task for good: its <close> handlers run. */
+void rl_thread_kill(struct rl_engine *engine, struct rl_task *task);
+
+/* True if only the engine may resume the suspended coroutine `co`. */
+bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co);
+
+/* Notes that, or forgets it. */
+void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
+                  bool owned);
+
+/* The live task that runs in or waits in coroutine `co`, or NULL. */
+struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co);
+
+/* Resumes a task: a rille_hooks function. */
+void rl_thread_resume(struct rille_task *task);
+
+/* Makes the engine at the top of the stack ready to have coroutines. */
+void rl_thread_open(lua_State *L);
+
+/* True when the trampoline is what C function `f` is. */
+bool rl_thread_is_body(lua_CFunction f);
+
+/* task.c */
+
+struct rl_spawn {
+  struct rl_scope *scope;
+  int scope_index; /* on the stack */
+  int name_index;  /* 0: none */
+  bool daemon, supervised, main;
+};
+
+/* Starts function and arguments, the `count` topmost values; they are
+ * replaced by the task. */
+struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
+                              const struct rl_spawn *spawn, int count);
+
+/* The end of a task's function, which returned or raised: its results are
+ * at `base` and above in L. */
+void rl_task_finish(lua_State *L, struct rl_engine *engine,
+                    struct rl_task *task, bool ok, int base);
+
+/* A task that was cancelled before it started. */
+void rl_task_skip(struct rl_engine *engine, struct rl_task *task);
+
+/* Pushes the userdata of a live task. */
+void rl_push_task(lua_State *L, struct rl_engine *engine,
+                  struct rl_task *task);
+
+/* Pushes the info table of the task at `index`; made if there is none. */
+void rl_push_task_info(lua_State *L, int index);
+
+/* Pushes the name of the task at `index`. */
+const char *rl_push_task_name(lua_State *L, int index);
+
+/* Pushes what `await` returns for the ended task at `index`. */
+int rl_push_task_result(lua_State *L, struct rl_engine *engine, int index);
+
+/* Pushes the text for people about the failure, at `error`, of the task at
+ * `index`: the message, the task, where it was started, the traceback. */
+void rl_push_failure_text(lua_State *L, int index, int error);
+
+/* A message handler that notes the traceback of what it is given. */
+int rl_note_traceback(lua_State *L);
+
+/* scope.c */
+
+/* Pushes the userdata of a scope that is open. */
+void rl_push_scope(lua_State *L, struct rl_engine *engine,
+                   struct rille_scope *scope);
+
+/* Pushes the info table of the scope at `index`; made if there is none. */
+void rl_push_scope_info(lua_State *L, int index);
+
+const char *rl_push_scope_name(lua_State *L, int index);
+
+/* Takes a failure, at `error`, with its text for people at `trace`, into the
+ * list of the scope at `index`. */
+void rl_scope_note(lua_State *L, int index, int error, int trace);
+
+/* The same, and cancels the scope unless it goes on after errors. */
+void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index,
+                   int error, int trace);
+
+/* select.c: what can be waited for, as a case of a select */
+
+/*
+ * Replaces the object at the top by what its source, which has fired, has for
+ * the waiter: `waited` if it came while parked, with `event`, else it is ready
+ * now. A value to send lies below the object; a value received while parked
+ * does so too. Returns how many values.
+ */
+typedef int rl_push_case(lua_State *L, struct rl_engine *engine, void *object,
+                         bool sends, bool waited, int event);
+
+rl_push_case rl_channel_push, rl_task_push, rl_alarm_push;
+
+struct rille_source *rl_channel_source(void *object, bool sends);
+struct rille_source *rl_alarm_source(void *object);
+
+/* dump.c */
+
+/* Pushes the tree of scopes and tasks as text. */
+void rl_push_dump(lua_State *L, struct rl_engine *engine);
+
+/* Each opens its type: the module is at -2, the engine at -1. */
+void rl_open_error(lua_State *L);
+void rl_open_task(lua_State *L);
+void rl_open_scope(lua_State *L);
+void rl_open_channel(lua_State *L);
+void rl_open_select(lua_State *L);
+void rl_open_timer(lua_State *L);
+void rl_open_await(lua_State *L);
+void rl_open_coroutine(lua_State *L);
+void rl_open_dump(lua_State *L);
+void rl_open_luv(lua_State *L);
+void rl_open_run(lua_State *L);
+
+/* Adds functions to the module: module at -2, engine at -1. */
+void rl_add_functions(lua_State *L, const luaL_Reg *functions);
+
+/* The loop of a luv that is loaded, or NULL. */
+uv_loop_t *rl_luv_loop(lua_State *L);
+
+#endif

@@ -1,0 +1,627 @@
+/*
+ * channel.c - channels, as Lua sees them: the values.
+ *
+ * The core says who meets whom; here the value moves, once: from the waiting
+ * sender's stack to the receiver's, or into or out of the buffer, a table
+ * that is a ring.
+ */
+#include "bind.h"
+#include <math.h>
+
+enum { CHANNEL_BUFFER = 1, CHANNEL_ERROR, CHANNEL_ON_DROP, CHANNEL_SLOTS = 3 };
+
+struct rl_channel {
+  const struct rl_type *type;
+  struct rille_channel core;
+  bool failed; /* closed with an error */
+};
+
+#define RL_FIRST_RING 16
+
+static struct rl_channel *check_channel(lua_State *L) {
+  return rl_check(L, 1, &rl_channel_type);
+}
+
+static uint32_t ring_for(uint32_t capacity, uint32_t ring) {
+  uint64_t size = ring == 0 ? RL_FIRST_RING : (uint64_t)ring * 2;
+  return size < capacity ? (uint32_t)size : capacity;
+}
+
+/* Moves the buffer of the channel at `index` to a larger table. */
+static void grow(lua_State *L, struct rl_channel *channel, int index) {
+  struct rille_channel *core = &channel->core;
+  uint32_t ring = ring_for(core->capacity, core->ring);
+  if (ring == core->ring || ring > INT32_MAX)
+    luaL_error(L, "the channel's buffer is too large");
+  lua_createtable(L, (int)ring, 0);
+  lua_getiuservalue(L, index, CHANNEL_BUFFER);
+  for (uint32_t i = 0; i < core->size; i++) {
+    lua_rawgeti(L, -1, (core->head + i) % core->ring + 1);
+    lua_rawseti(L, -3, i + 1);
+  }
+  lua_pop(L, 1);
+  lua_setiuservalue(L, index, CHANNEL_BUFFER);
+  rille_channel_grown(core, ring);
+}
+
+/* Puts the value at the top into `slot` of the channel at `index`. */
+static void put_slot(lua_State *L, int index, uint32_t slot) {
+  lua_getiuservalue(L, index, CHANNEL_BUFFER);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)slot + 1);
+  lua_pop(L, 1);
+}
+
+static void push_slot(lua_State *L, int index, uint32_t slot) {
+  lua_getiuservalue(L, index, CHANNEL_BUFFER);
+  lua_rawgeti(L, -1, (lua_Integer)slot + 1);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, (lua_Integer)slot + 1);
+  lua_replace(L, -2);
+}
+
+/* Calls on_drop with the value at the top, which it pops. */
+static void drop(lua_State *L, int index) {
+  if (lua_getiuservalue(L, index, CHANNEL_ON_DROP) == LUA_TNIL) {
+    lua_pop(L, 2);
+    return;
+  }
+  lua_insert(L, -2);
+  lua_call(L, 1, 0);
+}
+
+static int raise_closed(lua_State *L, struct rl_engine *engine) {
+  rl_push_error(L, engine, "closed", "cannot send: the channel is closed");
+  return lua_error(L);
+}
+
+/* Sends the value at the top to the channel at `index`, if that need not
+ * wait: it is popped unless the result is RILLE_MUST_WAIT, RILLE_FULL or
+ * RILLE_CLOSED. */
+static enum rille_transfer_kind send_value(lua_State *L,
+                                           struct rl_channel *channel,
+                                           int index) {
+  struct rille_transfer transfer = rille_channel_send(&channel->core);
+  while (transfer.kind == RILLE_GROW) {
+    grow(L, channel, index);
+    transfer = rille_channel_send(&channel->core);
+  }
+  switch (transfer.kind) {
+  case RILLE_TO_PEER:
+    rl_give(L, transfer.peer);
+    break;
+  case RILLE_TO_SLOT:
+    put_slot(L, index, transfer.slot);
+    break;
+  case RILLE_REPLACE:
+    push_slot(L, index, transfer.slot);
+    lua_insert(L, -2);
+    put_slot(L, index, transfer.slot);
+    drop(L, index);
+    break;
+  case RILLE_DROP:
+    drop(L, index);
+    break;
+  default:
+    break;
+  }
+  return transfer.kind;
+}
+
+/* Pushes the next value of the channel at `index`, if there is one. */
+static bool recv_value(lua_State *L, struct rl_channel *channel, int index,
+                       enum rille_transfer_kind *kind) {
+  struct rille_transfer transfer = rille_channel_recv(&channel->core);
+  *kind = transfer.kind;
+  if (transfer.kind == RILLE_TO_PEER) {
+    rl_take(L, transfer.peer);
+  } else if (transfer.kind == RILLE_TO_SLOT) {
+    push_slot(L, index, transfer.slot);
+    if (transfer.peer != NULL) {
+      rl_take(L, transfer.peer);
+      put_slot(L, index, transfer.refill);
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/* Pushes nil and the error of the closed channel at `index`. */
+static int push_closed(lua_State *L, struct rl_engine *engine, int index) {
+  const struct rl_channel *channel = lua_touserdata(L, index);
+  lua_pushnil(L);
+  if (channel->failed)
+    lua_getiuservalue(L, index, CHANNEL_ERROR);
+  else
+    rl_push_error(L, engine, "closed", "the channel is closed");
+  return 2;
+}
+
+static void check_value(lua_State *L, int index) {
+  luaL_argcheck(L, !lua_isnoneornil(L, index), index,
+                "nil cannot be sent: a receiver takes it for the end; send "
+                "false or a table");
+}
+
+/*** Channels.
+@type channel */
+
+static int send_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_resumed(L, ctx, send_k);
+  if (rl_engine(L)->core.current->wait.event == RILLE_CLOSED_EVENT)
+    return raise_closed(L, rl_engine(L));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int push_full(lua_State *L, struct rl_engine *engine) {
+  lua_pushnil(L);
+  rl_push_error(L, engine, "full", "the channel is full");
+  return 2;
+}
+
+/***
+Sends a value. Suspends while the channel is full.
+@function channel:send
+@param value anything but nil
+@treturn boolean true; or nil and an error of kind `full` where `overflow` is
+"error"
+@raise closed, also while it waits; cancelled
+@usage jobs:send{url = url}
+*/
+static int l_channel_send(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  struct rl_task *task;
+  check_value(L, 2);
+  task = rl_enter(L, engine);
+  lua_settop(L, 2);
+  switch (send_value(L, channel, 1)) {
+  case RILLE_MUST_WAIT:
+    return rl_wait_one(L, task, &channel->core.send, 2, RILLE_FOREVER, 0,
+                       send_k);
+  case RILLE_CLOSED:
+    return raise_closed(L, engine);
+  case RILLE_FULL:
+    return rl_return(L, task, push_full(L, engine));
+  default:
+    lua_pushboolean(L, 1);
+    return rl_return(L, task, 1);
+  }
+}
+
+static int recv_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  (void)status;
+  rl_resumed(L, ctx, recv_k);
+  if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
+    return push_closed(L, engine, 1);
+  return 1; /* the sender has put it on this stack */
+}
+
+/***
+Receives the next value. Suspends while there is none.
+@function channel:recv
+@return the value; nil and an error once the channel is closed and drained
+@raise cancelled
+@usage local job, err = jobs:recv()
+*/
+static int l_channel_recv(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  struct rl_task *task = rl_enter(L, engine);
+  enum rille_transfer_kind kind;
+  lua_settop(L, 1);
+  if (recv_value(L, channel, 1, &kind))
+    return rl_return(L, task, 1);
+  if (kind == RILLE_CLOSED)
+    return rl_return(L, task, push_closed(L, engine, 1));
+  return rl_wait_one(L, task, &channel->core.receive, 0, RILLE_FOREVER, 0,
+                     recv_k);
+}
+
+/***
+Sends if that need not wait. Never suspends.
+@function channel:try_send
+@param value anything but nil
+@treturn boolean true; or nil and an error of kind `full` or `closed`
+*/
+static int l_channel_try_send(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  check_value(L, 2);
+  lua_settop(L, 2);
+  switch (send_value(L, channel, 1)) {
+  case RILLE_MUST_WAIT:
+  case RILLE_FULL:
+    return push_full(L, engine);
+  case RILLE_CLOSED:
+    lua_pushnil(L);
+    rl_push_error(L, engine, "closed", "the channel is closed");
+    return 2;
+  default:
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+}
+
+/***
+Receives what is there. Never suspends.
+@function channel:try_recv
+@return the value; or nil and an error of kind `empty` or `closed`
+*/
+static int l_channel_try_recv(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  enum rille_transfer_kind kind;
+  lua_settop(L, 1);
+  if (recv_value(L, channel, 1, &kind))
+    return 1;
+  if (kind == RILLE_CLOSED)
+    return push_closed(L, engine, 1);
+  lua_pushnil(L);
+  rl_push_error(L, engine, "empty", "the channel is empty");
+  return 2;
+}
+
+/* Adds what is there to the list at 3, up to `max` values. */
+static int take_more(lua_State *L, struct rl_channel *channel,
+                     lua_Integer max) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
+  enum rille_transfer_kind kind;
+  while (n < max && recv_value(L, channel, 1, &kind))
+    lua_rawseti(L, 3, ++n);
+  return 1;
+}
+
+static int recv_many_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  (void)status;
+  rl_resumed(L, ctx, recv_many_k);
+  if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
+    return push_closed(L, engine, 1);
+  lua_createtable(L, 1, 0);
+  lua_insert(L, 3);
+  lua_rawseti(L, 3, 1);
+  return take_more(L, check_channel(L), lua_tointeger(L, 2));
+}
+
+/***
+Receives a batch. Suspends for the first value only.
+@function channel:recv_many
+@tparam integer max how many at most, from 1
+@treturn table a list; nil and an error once closed and drained
+@raise cancelled
+*/
+static int l_channel_recv_many(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  lua_Integer max = luaL_checkinteger(L, 2);
+  struct rl_task *task;
+  luaL_argcheck(L, max >= 1, 2, "at least 1 expected");
+  task = rl_enter(L, engine);
+  lua_settop(L, 2);
+  if (!rille_source_ready(&channel->core.receive))
+    return rl_wait_one(L, task, &channel->core.receive, 0, RILLE_FOREVER, 0,
+                       recv_many_k);
+  lua_newtable(L);
+  take_more(L, channel, max);
+  if (lua_rawlen(L, 3) == 0)
+    return rl_return(L, task, push_closed(L, engine, 1));
+  return rl_return(L, task, 1);
+}
+
+static int send_rest(lua_State *L, struct rl_engine *engine,
+                     struct rl_task *task, lua_Integer next);
+
+static int send_many_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rille_task *task = engine->core.current;
+  (void)status;
+  if (rl_resumed(L, ctx, send_many_k) == RILLE_FIRED &&
+      task->wait.event == RILLE_CLOSED_EVENT)
+    return raise_closed(L, engine);
+  return send_rest(L, engine, rl_task_of(engine->core.current),
+                   (lua_Integer)ctx + 1);
+}
+
+/* Sends the values of the list at 2 from `next` on. */
+static int send_rest(lua_State *L, struct rl_engine *engine,
+                     struct rl_task *task, lua_Integer next) {
+  struct rl_channel *channel = check_channel(L);
+  lua_Integer count = lua_tointeger(L, 3);
+  for (; next <= count; next++) {
+    lua_settop(L, 3);
+    if (lua_rawgeti(L, 2, next) == LUA_TNIL)
+      luaL_error(L, "the list was changed while it was being sent");
+    switch (send_value(L, channel, 1)) {
+    case RILLE_MUST_WAIT:
+      return rl_wait_one(L, task, &channel->core.send, 4, RILLE_FOREVER,
+                         (lua_KContext)next, send_many_k);
+    case RILLE_CLOSED:
+      return raise_closed(L, engine);
+    case RILLE_FULL:
+      return push_full(L, engine);
+    default:
+      break;
+    }
+  }
+  lua_pushboolean(L, 1);
+  return rl_return(L, task, 1);
+}
+
+/***
+Sends every value of a list, in order. Suspends while the channel is full.
+@function channel:send_many
+@tparam table list without nils
+@treturn boolean true, as `send`
+@raise closed; cancelled: what was sent so far has been sent
+*/
+static int l_channel_send_many(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_task *task;
+  lua_Integer count;
+  check_channel(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  count = (lua_Integer)lua_rawlen(L, 2);
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (lua_rawgeti(L, 2, i) == LUA_TNIL)
+      luaL_argerror(L, 2, "the list has a nil in it; nil cannot be sent");
+    lua_settop(L, 2);
+  }
+  task = rl_enter(L, engine);
+  lua_pushinteger(L, count);
+  return send_rest(L, engine, task, 1);
+}
+
+/***
+Closes the channel. Values in the buffer can still be received; every waiter
+wakes. Never suspends; idempotent.
+@function channel:close
+@param[opt] err what receivers get after the last value
+*/
+static int l_channel_close(lua_State *L) {
+  struct rl_channel *channel = check_channel(L);
+  rl_engine(L);
+  lua_settop(L, 2);
+  if (!channel->core.closed && !lua_isnil(L, 2)) {
+    channel->failed = true;
+    lua_setiuservalue(L, 1, CHANNEL_ERROR);
+  }
+  rille_channel_close(&channel->core);
+  return 0;
+}
+
+/* __close: without an error, whatever made the block end. */
+static int l_channel_leave(lua_State *L) {
+  rille_channel_close(&check_channel(L)->core);
+  return 0;
+}
+
+static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  (void)status;
+  rl_resumed(L, ctx, iterate_k);
+  if (engine->core.current->wait.event != RILLE_CLOSED_EVENT)
+    return 1;
+  if (!check_channel(L)->failed)
+    return 0;
+  lua_getiuservalue(L, 1, CHANNEL_ERROR);
+  return lua_error(L);
+}
+
+/* __call: `for value in channel do`. */
+static int l_channel_iterate(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  struct rl_task *task = rl_enter(L, engine);
+  enum rille_transfer_kind kind;
+  lua_settop(L, 1);
+  if (recv_value(L, channel, 1, &kind))
+    return rl_return(L, task, 1);
+  if (kind == RILLE_MUST_WAIT)
+    return rl_wait_one(L, task, &channel->core.receive, 0, RILLE_FOREVER, 0,
+                       iterate_k);
+  if (!channel->failed) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_getiuservalue(L, 1, CHANNEL_ERROR);
+  return lua_error(L);
+}
+
+/***
+@function channel:cap
+@treturn number its capacity; math.huge if it is unbounded
+*/
+static int l_channel_cap(lua_State *L) {
+  const struct rl_channel *channel = check_channel(L);
+  if (channel->core.capacity == RILLE_UNBOUNDED)
+    lua_pushnumber(L, HUGE_VAL);
+  else
+    lua_pushinteger(L, channel->core.capacity);
+  return 1;
+}
+
+/***
+@function channel:size
+@treturn integer values in the buffer
+*/
+static int l_channel_size(lua_State *L) {
+  lua_pushinteger(L, check_channel(L)->core.size);
+  return 1;
+}
+
+/***
+@function channel:is_closed
+@treturn boolean
+*/
+static int l_channel_is_closed(lua_State *L) {
+  lua_pushboolean(L, check_channel(L)->core.closed);
+  return 1;
+}
+
+static lua_Integer count_waiters(const struct rille_source *source) {
+  lua_Integer count = 0;
+  for (const struct rille_node *n = source->waiters.next;
+       n != &source->waiters; n = n->next)
+    count++;
+  return count;
+}
+
+/***
+@function channel:stats
+@treturn table `size`, `capacity`, `senders` and `receivers` that wait,
+`closed`
+*/
+static int l_channel_stats(lua_State *L) {
+  const struct rl_channel *channel = check_channel(L);
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, channel->core.size);
+  lua_setfield(L, -2, "size");
+  l_channel_cap(L);
+  lua_setfield(L, -2, "capacity");
+  lua_pushinteger(L, count_waiters(&channel->core.send));
+  lua_setfield(L, -2, "senders");
+  lua_pushinteger(L, count_waiters(&channel->core.receive));
+  lua_setfield(L, -2, "receivers");
+  lua_pushboolean(L, channel->core.closed);
+  lua_setfield(L, -2, "closed");
+  return 1;
+}
+
+static int l_channel_tostring(lua_State *L) {
+  const struct rl_channel *channel = check_channel(L);
+  if (channel->core.capacity == RILLE_UNBOUNDED)
+    lua_pushliteral(L, "unbounded");
+  else
+    lua_pushfstring(L, "%d", (int)channel->core.capacity);
+  lua_pushfstring(L, "rille.channel: channel#%d (%d of %s%s)",
+                  (int)channel->core.id, (int)channel->core.size,
+                  lua_tostring(L, -1),
+                  channel->core.closed ? ", closed" : "");
+  return 1;
+}
+
+static uint32_t check_capacity(lua_State *L, int index) {
+  lua_Integer n;
+  int exact;
+  if (lua_isnoneornil(L, index))
+    return 0;
+  luaL_checktype(L, index, LUA_TNUMBER);
+  if (lua_tonumber(L, index) == HUGE_VAL)
+    return RILLE_UNBOUNDED;
+  n = lua_tointegerx(L, index, &exact);
+  if (!exact || n < 0 || n > INT32_MAX)
+    luaL_argerror(L, index,
+                  lua_pushfstring(L,
+                                  "a whole number from 0 to 2147483647 or "
+                                  "math.huge expected, got %f",
+                                  lua_tonumber(L, index)));
+  return (uint32_t)n;
+}
+
+/***
+Makes a channel. Never suspends.
+@function channel
+@tparam[opt=0] number capacity values it holds: 0 is a rendezvous, math.huge
+is unbounded
+@tparam[opt] table opts `overflow` ("block", "drop_oldest", "drop_newest",
+"error"; other than "block" needs a capacity), `on_drop` (function(value),
+must not wait)
+@return the channel
+@usage local jobs = rille.channel(16)
+*/
+static int l_channel_new(lua_State *L) {
+  static const char *const names[] = {"overflow", "on_drop", NULL};
+  static const char *const overflows[] = {"block", "drop_oldest",
+                                          "drop_newest", "error", NULL};
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel;
+  uint32_t capacity = check_capacity(L, 1);
+  int overflow;
+  lua_settop(L, 2);
+  rl_check_options(L, 2, names);
+  overflow = rl_option_choice(L, 2, "overflow", overflows);
+  if (overflow != RILLE_BLOCK && capacity == 0)
+    luaL_argerror(L, 2, "option 'overflow' needs a capacity of at least 1");
+  rl_option(L, 2, "on_drop", LUA_TFUNCTION);
+  channel = lua_newuserdatauv(L, sizeof *channel, CHANNEL_SLOTS);
+  *channel = (struct rl_channel){.type = &rl_channel_type};
+  rille_channel_init(&channel->core, capacity, (enum rille_overflow)overflow);
+  channel->core.id = ++engine->core.objects_made;
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, CHANNEL_ON_DROP);
+  rl_push_slot(L, engine, RL_CHANNEL_META);
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+const struct rl_type rl_channel_type = {"channel", sizeof(struct rl_channel)};
+
+struct rille_source *rl_channel_source(void *object, bool sends) {
+  struct rl_channel *channel = object;
+  return sends ? &channel->core.send : &channel->core.receive;
+}
+
+/* A case of a select has fired; for a send the value lies below the
+ * channel. */
+int rl_channel_push(lua_State *L, struct rl_engine *engine, void *object,
+                    bool sends, bool waited, int event) {
+  struct rl_channel *channel = object;
+  enum rille_transfer_kind kind = RILLE_TO_PEER;
+  int index = lua_gettop(L);
+  if (sends) {
+    if (!waited) {
+      lua_pushvalue(L, index - 1);
+      kind = send_value(L, channel, index);
+    }
+    if (kind == RILLE_CLOSED || (waited && event == RILLE_CLOSED_EVENT))
+      return raise_closed(L, engine);
+    lua_settop(L, index - 1);
+    if (kind == RILLE_FULL)
+      return push_full(L, engine);
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  if (waited && event == RILLE_TRANSFERRED) { /* it lies below, already */
+    lua_settop(L, index - 1);
+    return 1;
+  }
+  if (!waited && recv_value(L, channel, index, &kind)) {
+    lua_replace(L, index);
+    return 1;
+  }
+  push_closed(L, engine, index);
+  lua_remove(L, index);
+  return 2;
+}
+
+void rl_open_channel(lua_State *L) {
+  static const luaL_Reg methods[] = {{"send", l_channel_send},
+                                     {"recv", l_channel_recv},
+                                     {"try_send", l_channel_try_send},
+                                     {"try_recv", l_channel_try_recv},
+                                     {"send_many", l_channel_send_many},
+                                     {"recv_many", l_channel_recv_many},
+                                     {"close", l_channel_close},
+                                     {"cap", l_channel_cap},
+                                     {"size", l_channel_size},
+                                     {"is_closed", l_channel_is_closed},
+                                     {"stats", l_channel_stats},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__call", l_channel_iterate},
+                                  {"__len", l_channel_size},
+                                  {"__close", l_channel_leave},
+                                  {"__tostring", l_channel_tostring},
+                                  {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"channel", l_channel_new},
+                                       {NULL, NULL}};
+  int engine = lua_gettop(L);
+  rl_new_type(L, RL_CHANNEL_META, "channel", methods, meta);
+  rl_add_functions(L, functions);
+  lua_settop(L, engine);
+}

@@ -1,0 +1,237 @@
+/* helpers.c - arguments, options, times: what every binding file uses. */
+#include "bind.h"
+#include <math.h>
+#include <string.h>
+
+static const char engine_key = 0;
+
+void *rl_test(lua_State *L, int index, const struct rl_type *type) {
+  const struct rl_type *const *object;
+  if (lua_type(L, index) != LUA_TUSERDATA ||
+      lua_rawlen(L, index) < type->size)
+    return NULL;
+  object = lua_touserdata(L, index);
+  return *object == type ? (void *)object : NULL;
+}
+
+void *rl_check(lua_State *L, int index, const struct rl_type *type) {
+  void *object = rl_test(L, index, type);
+  if (object == NULL)
+    luaL_typeerror(L, index, lua_pushfstring(L, "rille %s", type->name));
+  return object;
+}
+
+struct rl_engine *rl_engine(lua_State *L) {
+  struct rl_engine *engine =
+      rl_test(L, lua_upvalueindex(1), &rl_engine_type);
+  if (engine == NULL) /* a function of somebody else's module */
+    engine = rl_engine_find(L);
+  if (engine == NULL || engine->core.loop == NULL)
+    luaL_error(L, "the rille engine is closed");
+  return engine;
+}
+
+struct rl_engine *rl_engine_find(lua_State *L) {
+  struct rl_engine *engine;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
+  engine = rl_test(L, -1, &rl_engine_type);
+  lua_pop(L, 1);
+  return engine;
+}
+
+void rl_push_engine(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
+}
+
+void rl_keep_engine(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &engine_key);
+}
+
+void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot) {
+  if (lua_touserdata(L, lua_upvalueindex(1)) == engine) {
+    lua_getiuservalue(L, lua_upvalueindex(1), slot);
+    return;
+  }
+  rl_push_engine(L);
+  lua_getiuservalue(L, -1, slot);
+  lua_remove(L, -2);
+}
+
+const char *rl_to_span(lua_State *L, int index, int64_t *span) {
+  lua_Number seconds;
+  if (lua_type(L, index) != LUA_TNUMBER)
+    return "a number of seconds expected";
+  seconds = lua_tonumber(L, index);
+  if (isnan(seconds))
+    return "NaN is not a time";
+  if (seconds <= 0)
+    *span = 0;
+  else if (seconds >= 9e9) /* 285 years: int64_t ends at 292 */
+    *span = RILLE_FOREVER;
+  else
+    *span = (int64_t)llround(seconds * (lua_Number)RILLE_SECOND);
+  return NULL;
+}
+
+int64_t rl_check_span(lua_State *L, int index) {
+  int64_t span = 0;
+  const char *wrong = rl_to_span(L, index, &span);
+  if (wrong != NULL)
+    luaL_argerror(L, index,
+                  lua_type(L, index) == LUA_TNUMBER
+                      ? wrong
+                      : lua_pushfstring(L, "%s, got %s", wrong,
+                                        luaL_typename(L, index)));
+  return span;
+}
+
+void rl_push_seconds(lua_State *L, int64_t ns) {
+  if (ns == RILLE_FOREVER)
+    lua_pushnumber(L, HUGE_VAL);
+  else
+    lua_pushnumber(L, (lua_Number)ns / (lua_Number)RILLE_SECOND);
+}
+
+/* Letters to change, insert or delete to make `a` of `b`, for short words:
+ * Wagner and Fischer, "The string-to-string correction problem" (1974). */
+static size_t edit_distance(const char *a, const char *b) {
+  size_t row[32], m = strlen(a), n = strlen(b);
+  if (m >= 32 || n >= 32)
+    return 32;
+  for (size_t j = 0; j <= n; j++)
+    row[j] = j;
+  for (size_t i = 1; i <= m; i++) {
+    size_t corner = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= n; j++) {
+      size_t best = corner + (a[i - 1] != b[j - 1]);
+      corner = row[j];
+      if (row[j] + 1 < best)
+        best = row[j] + 1;
+      if (row[j - 1] + 1 < best)
+        best = row[j - 1] + 1;
+      row[j] = best;
+    }
+  }
+  return row[n];
+}
+
+static const char *nearest(const char *word, const char *const known[]) {
+  const char *best = NULL;
+  size_t least = 4; /* further away is no hint */
+  for (; *known != NULL; known++) {
+    size_t distance = edit_distance(word, *known);
+    if (distance < least) {
+      least = distance;
+      best = *known;
+    }
+  }
+  return best;
+}
+
+static bool listed(const char *word, const char *const known[]) {
+  while (*known != NULL && strcmp(word, *known) != 0)
+    known++;
+  return *known != NULL;
+}
+
+static int unknown_option(lua_State *L, int index, const char *name,
+                          const char *const known[]) {
+  const char *hint = nearest(name, known);
+  if (hint != NULL)
+    lua_pushfstring(L, "unknown option '%s'; did you mean '%s'?", name, hint);
+  else
+    lua_pushfstring(L, "unknown option '%s'", name);
+  return luaL_argerror(L, index, lua_tostring(L, -1));
+}
+
+void rl_check_options(lua_State *L, int index, const char *const known[]) {
+  if (lua_isnoneornil(L, index))
+    return;
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_argerror(L, index, "option names must be strings");
+    if (!listed(lua_tostring(L, -1), known))
+      unknown_option(L, index, lua_tostring(L, -1), known);
+  }
+}
+
+static int bad_option(lua_State *L, int index, const char *name,
+                      const char *what) {
+  return luaL_argerror(L, index,
+                       lua_pushfstring(L, "option '%s': %s", name, what));
+}
+
+int rl_option(lua_State *L, int index, const char *name, int type) {
+  int got;
+  if (!lua_istable(L, index)) {
+    lua_pushnil(L);
+    return LUA_TNIL;
+  }
+  lua_pushstring(L, name);
+  got = lua_rawget(L, index);
+  if (got != LUA_TNIL && got != type)
+    bad_option(L, index, name,
+               lua_pushfstring(L, "%s expected, got %s",
+                               lua_typename(L, type), lua_typename(L, got)));
+  return got;
+}
+
+int64_t rl_option_span(lua_State *L, int index, const char *name,
+                       int64_t fallback) {
+  int64_t span = fallback;
+  if (rl_option(L, index, name, LUA_TNUMBER) == LUA_TNUMBER) {
+    const char *wrong = rl_to_span(L, -1, &span);
+    if (wrong != NULL)
+      bad_option(L, index, name, wrong);
+  }
+  lua_pop(L, 1);
+  return span;
+}
+
+int rl_option_choice(lua_State *L, int index, const char *name,
+                     const char *const names[]) {
+  int choice = 0;
+  if (rl_option(L, index, name, LUA_TSTRING) == LUA_TSTRING) {
+    const char *value = lua_tostring(L, -1);
+    while (names[choice] != NULL && strcmp(names[choice], value) != 0)
+      choice++;
+    if (names[choice] == NULL)
+      bad_option(L, index, name,
+                 lua_pushfstring(L, "no such choice '%s'%s%s", value,
+                                 nearest(value, names) ? "; did you mean "
+                                                       : "",
+                                 nearest(value, names) ? nearest(value, names)
+                                                       : ""));
+  }
+  lua_pop(L, 1);
+  return choice;
+}
+
+void rl_new_type(lua_State *L, int slot, const char *name,
+                 const luaL_Reg *methods, const luaL_Reg *meta) {
+  int engine = lua_gettop(L);
+  lua_newtable(L);
+  lua_pushvalue(L, engine);
+  luaL_setfuncs(L, meta, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, engine);
+  luaL_setfuncs(L, methods, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushfstring(L, "rille.%s", name);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__name");
+  lua_setfield(L, -2, "__metatable");
+  lua_setiuservalue(L, engine, slot);
+}
+
+void rl_add_functions(lua_State *L, const luaL_Reg *functions) {
+  int engine = lua_gettop(L);
+  lua_pushvalue(L, engine - 1);
+  lua_pushvalue(L, engine);
+  luaL_setfuncs(L, functions, 1);
+  lua_pop(L, 1);
+}

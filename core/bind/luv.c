@@ -1,0 +1,107 @@
+/*
+ * luv.c - one loop for luv and the engine, whichever is loaded first.
+ *
+ * A luv that is already there has a loop, which the engine takes: it is the
+ * first field of the context that luv keeps in the registry. Otherwise the
+ * engine has the loop, and luv is told of it before it opens, by a preload
+ * function. luv is found by its name and never linked to.
+ */
+#include "bind.h"
+#include <dlfcn.h>
+#include <string.h>
+
+/* The beginning of luv_ctx_t, as in luv 1.3x to 1.5x. */
+struct luv_context {
+  uv_loop_t *loop;
+};
+
+typedef void set_loop_fn(lua_State *L, uv_loop_t *loop);
+
+uv_loop_t *rl_luv_loop(lua_State *L) {
+  struct luv_context *context;
+  uv_loop_t *loop = NULL;
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "luv");
+  lua_getfield(L, LUA_REGISTRYINDEX, "luv_context");
+  context = lua_touserdata(L, -1);
+  if (lua_istable(L, -2) && lua_type(L, -1) == LUA_TUSERDATA &&
+      lua_rawlen(L, -1) >= sizeof *context)
+    loop = context->loop;
+  lua_pop(L, 3);
+  return loop;
+}
+
+/* Pushes the path of luv's library, or raises. */
+static const char *push_path(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchpath");
+  lua_pushliteral(L, "luv");
+  lua_getfield(L, -3, "cpath");
+  lua_call(L, 2, 1);
+  lua_replace(L, -2);
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "luv is not installed; install the package lua-luv");
+  return lua_tostring(L, -1);
+}
+
+/* preload: opens luv on the engine's loop. */
+static int l_luv_open(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  const char *path = push_path(L);
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  set_loop_fn *set_loop;
+  lua_CFunction open;
+  if (library == NULL)
+    luaL_error(L, "luv cannot be loaded: %s", dlerror());
+  *(void **)&set_loop = dlsym(library, "luv_set_loop");
+  *(void **)&open = dlsym(library, "luaopen_luv");
+  if (set_loop == NULL || open == NULL)
+    luaL_error(L, "%s is not a luv that can share its loop", path);
+  set_loop(engine->main, rille_loop_uv(&engine->core));
+  lua_pushcfunction(L, open);
+  lua_call(L, 0, 1);
+  return 1;
+}
+
+static void require_luv(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "luv");
+  lua_call(L, 1, 1);
+}
+
+/***
+The luv module, bound to the engine's loop. Never suspends.
+@function uv
+@return luv
+@raise when luv is not installed, or another libuv than the engine's
+@usage local uv = rille.uv()
+*/
+static int l_uv(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  uv_loop_t *loop;
+  lua_settop(L, 0);
+  require_luv(L);
+  loop = rl_luv_loop(L);
+  if (loop != rille_loop_uv(&engine->core))
+    luaL_error(L, "luv was loaded on a loop of its own; require \"rille\" "
+                  "before it, or open the engine on luv's loop");
+  lua_getfield(L, 1, "version");
+  lua_call(L, 0, 1);
+  if (lua_tointeger(L, -1) != (lua_Integer)uv_version())
+    luaL_error(L, "luv is linked to another libuv than the engine");
+  lua_settop(L, 1);
+  return 1;
+}
+
+void rl_open_luv(lua_State *L) {
+  static const luaL_Reg functions[] = {{"uv", l_uv}, {NULL, NULL}};
+  int engine = lua_gettop(L);
+  rl_add_functions(L, functions);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  if (lua_istable(L, -1)) {
+    lua_pushvalue(L, engine);
+    lua_pushcclosure(L, l_luv_open, 1);
+    lua_setfield(L, -2, "luv");
+  }
+  lua_settop(L, engine);
+}

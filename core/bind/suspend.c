@@ -1,0 +1,273 @@
+/*
+ * suspend.c - how a C function waits.
+ *
+ *     rl_enter ... try ... rl_wait(L, task, ..., ctx, k)
+ *     k:  rl_resumed ... push results
+ *
+ * A suspension yields a private mark. The scheduler, and the engine's own
+ * coroutine.resume, know it and pass it outward; every coroutine on the way
+ * must be one that they resumed, or the wait is refused beforehand. Whoever
+ * else resumes the coroutine meanwhile gets a message and changes nothing.
+ */
+#include "bind.h"
+#include "mark.h"
+#include <string.h>
+
+const char rl_mark = 0;
+
+static int suspend(lua_State *L, lua_KContext ctx, lua_KFunction k) {
+  lua_pushlightuserdata(L, (void *)&rl_mark);
+  return lua_yieldk(L, 1, ctx, k);
+}
+
+/* The name of the C function that keeps L from yielding, or NULL. */
+static const char *blocking_function(lua_State *L, lua_Debug *frame) {
+  for (int level = 1; lua_getstack(L, level, frame); level++) {
+    lua_getinfo(L, "Sn", frame);
+    if (strcmp(frame->what, "C") == 0)
+      return frame->name != NULL ? frame->name : "a C function";
+  }
+  return NULL;
+}
+
+static int refuse_unyieldable(lua_State *L) {
+  lua_Debug frame;
+  const char *name = blocking_function(L, &frame);
+  return luaL_error(L,
+                    "cannot wait here: '%s' is running and Lua cannot suspend "
+                    "it (sort, gsub, tostring, require and finalizers are "
+                    "such); do the waiting before or after it",
+                    name != NULL ? name : "a finalizer");
+}
+
+static int refuse(lua_State *L, struct rl_engine *engine) {
+  if (engine->core.current != NULL) {
+    if (!lua_isyieldable(L) || engine->running == NULL)
+      return refuse_unyieldable(L);
+    return luaL_error(
+        L, "cannot wait here: this coroutine was resumed by Lua's own "
+           "coroutine library, which would take the wait for a value; use "
+           "rille.coroutine or call rille.install_coroutines() first");
+  }
+  if (rille_loop_running(&engine->core))
+    return luaL_error(
+        L, "cannot wait here: this is a callback of the event loop, not a "
+           "task; start one with scope:go(), or use a call that never waits");
+  return luaL_error(L, "cannot wait here: not inside a task; call this from "
+                       "a function given to rille.run()");
+}
+
+static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_outcome(L, ctx, cancelled_k);
+  return rl_raise_cancellation(L, rl_engine(L));
+}
+
+static void park(lua_State *L, struct rl_engine *engine,
+                 struct rl_task *task) {
+  task->waiting = L;
+  task->top = lua_gettop(L);
+  if (L != task->thread.L) { /* a generator: nobody else may hold it */
+    rl_push_task(L, engine, task);
+    lua_pushthread(L);
+    lua_setiuservalue(L, -2, RL_TASK_WAITER);
+    lua_pop(L, 1);
+    rl_set_owned(L, engine, L, true);
+  }
+}
+
+static bool shielded_now(struct rl_task *task) {
+  const struct rille_cancel *by = task->core.top->by;
+  return rl_in_cleanup(&task->core) &&
+         rille_now(task->core.engine) < rille_cancel_grace(by);
+}
+
+struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
+  struct rl_task *task;
+  if (engine->core.current == NULL || engine->running != L ||
+      !lua_isyieldable(L))
+    refuse(L, engine);
+  task = rl_task_of(engine->core.current);
+  if (task->core.top->by != NULL) {
+    task->waiting = L;
+    if (!shielded_now(task)) {
+      park(L, engine, task);
+      rille_wait_turn(&task->core); /* through the queue: nobody may spin */
+      suspend(L, 0, cancelled_k);
+    }
+    task->waiting = NULL;
+  }
+  return task;
+}
+
+static int wait_flagged(lua_State *L, struct rl_task *task,
+                        struct rille_waiter *waiters, uint32_t count,
+                        int64_t due, int flags, lua_KContext ctx,
+                        lua_KFunction k) {
+  struct rl_engine *engine = rl_engine(L);
+  const struct rille_cancel *by = task->core.top->by;
+  park(L, engine, task);
+  rille_wait_start(&task->core, waiters, count, due, flags);
+  if (by != NULL && !(flags & RILLE_WAIT_SHIELDED))
+    rille_wait_limit(&task->core, rille_cancel_grace(by));
+  return suspend(L, ctx, k);
+}
+
+int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
+            uint32_t count, int64_t due, lua_KContext ctx, lua_KFunction k) {
+  return wait_flagged(L, task, waiters, count, due, 0, ctx, k);
+}
+
+int rl_wait_one(lua_State *L, struct rl_task *task,
+                struct rille_source *source, int slot, int64_t due,
+                lua_KContext ctx, lua_KFunction k) {
+  struct rille_waiter *one = &task->core.wait.one;
+  one->source = source;
+  one->slot = slot;
+  return wait_flagged(L, task, one, 1, due, 0, ctx, k);
+}
+
+int rl_wait_shielded(lua_State *L, struct rl_task *task,
+                     struct rille_source *source, lua_KContext ctx,
+                     lua_KFunction k) {
+  struct rille_waiter *one = &task->core.wait.one;
+  one->source = source;
+  return wait_flagged(L, task, one, 1, RILLE_FOREVER, RILLE_WAIT_SHIELDED,
+                      ctx, k);
+}
+
+static int turn_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_outcome(L, ctx, turn_k);
+  return (int)ctx;
+}
+
+int rl_turn(lua_State *L, struct rl_task *task, int results) {
+  park(L, rl_engine(L), task);
+  rille_wait_turn(&task->core);
+  return suspend(L, results, turn_k);
+}
+
+int rl_return(lua_State *L, struct rl_task *task, int results) {
+  if (task->core.budget > 0) {
+    task->core.budget--;
+    return results;
+  }
+  return rl_turn(L, task, results);
+}
+
+/* Somebody resumed a parked coroutine by hand. It stays parked. */
+static int refuse_resume(lua_State *L, struct rl_engine *engine,
+                         lua_KContext ctx, lua_KFunction k) {
+  struct rl_task *task = rl_thread_task(engine, L);
+  if (task != NULL)
+    lua_settop(L, task->top);
+  lua_pushliteral(L, "rille: this coroutine waits for the engine, which alone "
+                     "may resume it");
+  return lua_yieldk(L, 1, ctx, k);
+}
+
+enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx,
+                              lua_KFunction k) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rille_task *current = engine->core.current;
+  struct rl_task *task = current != NULL ? rl_task_of(current) : NULL;
+  if (task == NULL || task->waiting != L || engine->running != L)
+    refuse_resume(L, engine, ctx, k);
+  task->waiting = NULL;
+  if (L != task->thread.L)
+    rl_set_owned(L, engine, L, false);
+  if (current->wait.outcome != RILLE_CANCELLED && current->top->by == NULL)
+    current->swallowed = 0;
+  return (enum rille_outcome)current->wait.outcome;
+}
+
+enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx,
+                              lua_KFunction k) {
+  enum rille_outcome outcome = rl_outcome(L, ctx, k);
+  if (outcome == RILLE_CANCELLED)
+    rl_raise_cancellation(L, rl_engine(L));
+  return outcome;
+}
+
+int rl_raise_cancellation(lua_State *L, struct rl_engine *engine) {
+  struct rille_task *task = engine->core.current;
+  struct rille_cancel *by = task->top->by;
+  by->delivered = 1;
+  if (++task->swallowed > RILLE_TASK_SWALLOWS) {
+    rl_task_of(task)->doomed = true;
+    park(L, engine, rl_task_of(task));
+    return suspend(L, 0, cancelled_k); /* never resumed: the end */
+  }
+  rl_push_cancellation(L, engine, by);
+  return lua_error(L);
+}
+
+void rl_give(lua_State *L, struct rille_waiter *peer) {
+  struct rl_task *task = rl_task_of(peer->task);
+  lua_xmove(L, task->waiting, 1);
+  task->top++;
+}
+
+void rl_take(lua_State *L, struct rille_waiter *peer) {
+  lua_State *from = rl_task_of(peer->task)->waiting;
+  lua_pushvalue(from, peer->slot);
+  lua_xmove(from, L, 1);
+}
+
+/* A frame that C function `caller` entered otherwise than by calling the
+ * function it protects: an error is being unwound through its <close>
+ * variables. The function stands in a known slot of the caller's frame. */
+static bool called_as_handler(lua_State *L, struct rl_engine *engine,
+                              lua_Debug *frame, lua_Debug *caller) {
+  lua_CFunction f;
+  int slot;
+  bool same;
+  lua_getinfo(L, "f", caller);
+  f = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
+  if (f == engine->pcall)
+    slot = 2;
+  else if (f == engine->xpcall)
+    slot = 4;
+  else if (f != NULL && rl_thread_is_body(f))
+    slot = 3;
+  else
+    return false;
+  lua_getinfo(L, "f", frame);
+  if (lua_getlocal(L, caller, slot) == NULL) {
+    lua_pop(L, 1);
+    return true;
+  }
+  same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return !same;
+}
+
+static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
+  lua_Debug frame, caller;
+  for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "nSt", &frame);
+    if (strcmp(frame.namewhat, "metamethod") == 0 &&
+        frame.name != NULL && strcmp(frame.name, "close") == 0)
+      return true;
+    if (*frame.namewhat == '\0' && !frame.istailcall &&
+        lua_getstack(L, level + 1, &caller)) {
+      lua_getinfo(L, "S", &caller);
+      if (strcmp(caller.what, "C") == 0 &&
+          called_as_handler(L, engine, &frame, &caller))
+        return true;
+    }
+  }
+  return false;
+}
+
+bool rl_in_cleanup(struct rille_task *core) {
+  struct rl_task *task = rl_task_of(core);
+  struct rl_engine *engine = RILLE_ENTRY(core->engine, struct rl_engine, core);
+  lua_State *L = task->waiting;
+  if (core->forced || L == NULL)
+    return false;
+  return stands_in_handler(L, engine) ||
+         (L != task->thread.L && stands_in_handler(task->thread.L, engine));
+}

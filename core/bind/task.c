@@ -1,0 +1,475 @@
+/*
+ * task.c - tasks, as Lua sees them.
+ *
+ * A task's function and arguments lie on the stack of its coroutine from the
+ * start; its results are moved to the task's own user values at the end, so
+ * that the coroutine can go on to the next one. Whether a task has failed is
+ * decided by Lua's own convention: it raised, or it returned nil or false and
+ * then a value.
+ */
+#include "bind.h"
+
+/* Makes the object for a task; nothing is linked yet. */
+static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
+                                const struct rl_spawn *spawn) {
+  struct rl_task *task = lua_newuserdatauv(L, sizeof *task, RL_TASK_SLOTS);
+  lua_Debug caller;
+  *task = (struct rl_task){.type = &rl_task_type};
+  rl_push_slot(L, engine, RL_TASK_META);
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, spawn->scope_index);
+  lua_setiuservalue(L, -2, RL_TASK_SCOPE);
+  if (lua_getstack(L, 1, &caller)) {
+    lua_getinfo(L, "Sl", &caller);
+    task->line = caller.currentline > 0 ? caller.currentline : 0;
+    lua_pushstring(L, caller.short_src);
+    lua_setiuservalue(L, -2, RL_TASK_SITE);
+  }
+  if (spawn->name_index != 0) {
+    rl_push_task_info(L, lua_gettop(L));
+    lua_pushvalue(L, spawn->name_index);
+    lua_setfield(L, -2, "name");
+    lua_pop(L, 1);
+  }
+  return task;
+}
+
+struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
+                              const struct rl_spawn *spawn, int count) {
+  int base = lua_gettop(L) - count + 1;
+  struct rl_task *task = new_task(L, engine, spawn);
+  lua_State *co;
+  task->thread = rl_thread_acquire(L, engine);
+  co = task->thread.L;
+  if (!lua_checkstack(co, count + LUA_MINSTACK)) {
+    rl_thread_release(engine, task->thread);
+    luaL_error(L, "too many arguments for a task");
+  }
+  rl_push_slot(L, engine, RL_TASKS);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, task->thread.index);
+  lua_pop(L, 1);
+  lua_insert(L, base);
+  rl_push_engine(co);
+  lua_pushcclosure(co, rl_note_traceback, 1);
+  lua_xmove(L, co, count);
+  task->core.daemon = spawn->daemon;
+  task->core.supervised = spawn->supervised;
+  task->main = spawn->main;
+  rille_task_start(&task->core, &spawn->scope->core);
+  return task;
+}
+
+void rl_push_task(lua_State *L, struct rl_engine *engine,
+                  struct rl_task *task) {
+  rl_push_slot(L, engine, RL_TASKS);
+  lua_rawgeti(L, -1, task->thread.index);
+  lua_replace(L, -2);
+}
+
+void rl_push_task_info(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE)
+    return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, index, RL_TASK_INFO);
+}
+
+const char *rl_push_task_name(lua_State *L, int index) {
+  const struct rl_task *task = lua_touserdata(L, index);
+  if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE) {
+    lua_getfield(L, -1, "name");
+    lua_replace(L, -2);
+  }
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    lua_pop(L, 1);
+    lua_pushfstring(L, "task#%d", (int)task->core.id);
+  }
+  return lua_tostring(L, -1);
+}
+
+/* Pushes "file:line" of where the task at `index` was started. */
+static void push_site(lua_State *L, int index) {
+  const struct rl_task *task = lua_touserdata(L, index);
+  lua_getiuservalue(L, index, RL_TASK_SITE);
+  if (lua_type(L, -1) != LUA_TSTRING || task->line == 0) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "C");
+    return;
+  }
+  lua_pushfstring(L, "%s:%d", lua_tostring(L, -1), task->line);
+  lua_replace(L, -2);
+}
+
+/***
+Notes the traceback of a raised error, once for each, with the running task.
+A cancellation gets none.
+*/
+int rl_note_traceback(lua_State *L) {
+  struct rl_engine *engine = rl_engine_find(L);
+  struct rille_task *task = engine != NULL ? engine->core.current : NULL;
+  const struct rille_cancel *by = task != NULL ? task->top->by : NULL;
+  lua_settop(L, 1);
+  if (task == NULL ||
+      (by != NULL && by->error != NULL && by->error == lua_topointer(L, 1)))
+    return 1;
+  rl_push_task(L, engine, rl_task_of(task));
+  rl_push_task_info(L, 2);
+  lua_getfield(L, 3, "noted");
+  lua_getfield(L, 3, "trace");
+  lua_getfield(L, 3, "text");
+  if (lua_rawequal(L, 1, 4) && !(lua_isnil(L, 5) && lua_isnil(L, 6)))
+    return lua_settop(L, 1), 1;
+  luaL_traceback(L, L, NULL, 1);
+  lua_setfield(L, 3, "trace");
+  lua_pushnil(L);
+  lua_setfield(L, 3, "text");
+  lua_pushvalue(L, 1);
+  lua_setfield(L, 3, "noted");
+  lua_settop(L, 1);
+  return 1;
+}
+
+void rl_push_failure_text(lua_State *L, int index, int error) {
+  int base = lua_gettop(L);
+  luaL_checkstack(L, 10, NULL);
+  rl_push_task_info(L, index);
+  lua_getfield(L, base + 1, "noted");
+  if (lua_rawequal(L, error, base + 2) &&
+      lua_getfield(L, base + 1, "text") == LUA_TSTRING) {
+    lua_replace(L, base + 1); /* it came from a task that told all */
+    lua_settop(L, base + 1);
+    return;
+  }
+  lua_settop(L, base + 1);
+  rl_push_text(L, error);
+  rl_push_task_name(L, index);
+  push_site(L, index);
+  if (lua_getfield(L, base + 1, "trace") != LUA_TSTRING)
+    lua_pushliteral(L, "(no traceback)"), lua_replace(L, -2);
+  lua_pushfstring(L, "%s\n  in %s, started at %s\n%s",
+                  lua_tostring(L, base + 2), lua_tostring(L, base + 3),
+                  lua_tostring(L, base + 4), lua_tostring(L, base + 5));
+  lua_replace(L, base + 1);
+  lua_settop(L, base + 1);
+}
+
+/* True if results at `base` and above say that the call failed. */
+static bool returned_failure(lua_State *L, struct rl_engine *engine,
+                             int base) {
+  return lua_gettop(L) > base && !lua_toboolean(L, base) &&
+         !lua_isnil(L, base + 1) &&
+         !rl_is_error(L, engine, base + 1, "closed");
+}
+
+/* Moves the results at `base` and above to the task at `index`. */
+static void keep_results(lua_State *L, struct rl_task *task, int index,
+                         int base, int count) {
+  task->results = count;
+  if (count == 1) {
+    lua_pushvalue(L, base);
+  } else if (count > 1) {
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+      lua_pushvalue(L, base + i);
+      lua_rawseti(L, -2, i + 1);
+    }
+  } else {
+    return;
+  }
+  lua_setiuservalue(L, index, RL_TASK_RESULT);
+}
+
+/* The task at `index` has failed with the value at `error`: tells its scope,
+ * or keeps it for whoever awaits it. */
+static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
+                 int index, int error) {
+  int scope = lua_gettop(L) + 1;
+  luaL_checkstack(L, 16, NULL);
+  lua_getiuservalue(L, index, RL_TASK_SCOPE);
+  rl_push_failure_text(L, index, error);
+  if (task->core.supervised) {
+    rl_scope_fail(L, engine, scope, error, scope + 1);
+  } else {
+    rl_push_task_info(L, index);
+    lua_pushvalue(L, scope + 1);
+    lua_setfield(L, -2, "text");
+    rl_push_scope_info(L, scope);
+    if (!task->core.awaited) {
+      luaL_getsubtable(L, -1, "lost");
+      lua_pushvalue(L, index);
+      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+  }
+  lua_settop(L, scope - 1);
+}
+
+void rl_task_finish(lua_State *L, struct rl_engine *engine,
+                    struct rl_task *task, bool ok, int base) {
+  int count = lua_gettop(L) - base + 1, index;
+  enum rille_task_status status = RILLE_TASK_DONE;
+  luaL_checkstack(L, 16, NULL);
+  rl_push_task(L, engine, task);
+  lua_insert(L, base);
+  index = base++;
+  if (ok && returned_failure(L, engine, base)) {
+    lua_remove(L, base);
+    ok = false;
+  } else if (!ok && rl_is_cancellation(L, &task->core, base)) {
+    status = RILLE_TASK_ENDED_CANCELLED;
+    count = 1;
+  }
+  if (!ok && status == RILLE_TASK_DONE) {
+    status = RILLE_TASK_FAILED;
+    count = 1;
+    fail(L, engine, task, index, base);
+  }
+  keep_results(L, task, index, base, count);
+  if (task == engine->run) {
+    engine->run_done = true;
+    rille_loop_stop(&engine->core);
+  }
+  rille_task_end(&task->core, status);
+}
+
+/* Runs on the main thread; protected because it needs memory. */
+static int skip_task(lua_State *L) {
+  struct rl_engine *engine = rl_engine_find(L);
+  struct rl_task *task = lua_touserdata(L, 1);
+  task->core.top->by->delivered = 1;
+  rl_push_cancellation(L, engine, task->core.top->by);
+  rl_task_finish(L, engine, task, false, 2);
+  return 0;
+}
+
+void rl_task_skip(struct rl_engine *engine, struct rl_task *task) {
+  lua_State *L = engine->main;
+  struct rl_thread thread = task->thread;
+  lua_pushcfunction(L, skip_task);
+  lua_pushlightuserdata(L, task);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    task->results = RL_NO_MEMORY;
+    rille_task_end(&task->core, RILLE_TASK_ENDED_CANCELLED);
+  }
+  lua_settop(thread.L, 1);
+  rl_thread_release(engine, thread);
+}
+
+int rl_push_task_result(lua_State *L, struct rl_engine *engine, int index) {
+  const struct rl_task *task = lua_touserdata(L, index);
+  if (task->core.status != RILLE_TASK_DONE)
+    lua_pushnil(L);
+  if (task->results == RL_NO_MEMORY) {
+    rl_push_error(L, engine, "invalid", "not enough memory");
+    return 2;
+  }
+  if (task->results == 0)
+    return 0;
+  lua_getiuservalue(L, index, RL_TASK_RESULT);
+  if (task->core.status != RILLE_TASK_DONE)
+    return 2;
+  if (task->results == 1)
+    return 1;
+  luaL_checkstack(L, task->results + 1, "too many results");
+  for (int i = 1; i <= task->results; i++)
+    lua_rawgeti(L, -i, i);
+  lua_remove(L, -task->results - 1);
+  return task->results;
+}
+
+int rl_task_push(lua_State *L, struct rl_engine *engine, void *object,
+                 bool sends, bool waited, int event) {
+  struct rl_task *task = object;
+  int results;
+  (void)sends, (void)waited, (void)event;
+  task->core.awaited = 1;
+  results = rl_push_task_result(L, engine, -1);
+  lua_remove(L, -results - 1); /* the object, which the caller pushed */
+  return results;
+}
+
+/*** Tasks.
+@type task */
+
+static int await_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_resumed(L, ctx, await_k);
+  lua_settop(L, 1);
+  return rl_push_task_result(L, rl_engine(L), 1);
+}
+
+/***
+Waits for the end of the task. Suspends unless it has ended.
+@function task:await
+@return the results of its function; or nil and an error when it failed or was
+cancelled
+@raise cancelled; when a task awaits itself
+@usage local page, err = s:task(fetch):await()
+*/
+static int l_task_await(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *self = rl_enter(L, engine);
+  lua_settop(L, 1);
+  luaL_argcheck(L, task != self, 1, "a task cannot await itself");
+  task->core.awaited = 1;
+  if (rille_task_ended(&task->core))
+    return rl_return(L, self, rl_push_task_result(L, engine, 1));
+  return rl_wait_one(L, self, &task->core.ended, 0, RILLE_FOREVER, 0, await_k);
+}
+
+/***
+Cancels this task alone. Never suspends; does nothing when it has ended.
+@function task:cancel
+@param[opt] reason any value: the `reason` of the error
+*/
+static int l_task_cancel(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  lua_settop(L, 2);
+  if (rille_task_ended(&task->core) || task->core.own.called)
+    return 0;
+  if (!lua_isnil(L, 2)) {
+    rl_push_task_info(L, 1);
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "reason");
+  }
+  rille_cancel_call(&engine->core, &task->core.own);
+  return 0;
+}
+
+/***
+@function task:status
+@treturn string "pending", "ready", "waiting", "running", "done", "failed" or
+"cancelled"
+*/
+static int l_task_status(lua_State *L) {
+  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  lua_pushstring(L, rille_task_status_name(&task->core));
+  return 1;
+}
+
+/***
+@function task:name
+@treturn string the name it was given, or `task#n`
+*/
+static int l_task_name(lua_State *L) {
+  rl_check(L, 1, &rl_task_type);
+  rl_push_task_name(L, 1);
+  return 1;
+}
+
+/***
+@function task:scope
+@return the scope that owns it
+*/
+static int l_task_scope(lua_State *L) {
+  rl_check(L, 1, &rl_task_type);
+  lua_getiuservalue(L, 1, RL_TASK_SCOPE);
+  return 1;
+}
+
+/***
+Where the task stands; of a failed one, where it failed.
+@function task:traceback
+@treturn string
+*/
+static int l_task_traceback(lua_State *L) {
+  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  rl_push_task_name(L, 1);
+  push_site(L, 1);
+  lua_pushfstring(L, "%s (%s), started at %s", lua_tostring(L, -2),
+                  rille_task_status_name(&task->core), lua_tostring(L, -1));
+  if (!rille_task_ended(&task->core)) {
+    lua_State *co =
+        task->waiting != NULL ? task->waiting : task->thread.L;
+    luaL_traceback(L, co, lua_tostring(L, -1), 0);
+    return 1;
+  }
+  rl_push_task_info(L, 1);
+  if (lua_getfield(L, -1, "trace") == LUA_TSTRING)
+    lua_pushfstring(L, "%s\n%s", lua_tostring(L, -3), lua_tostring(L, -1));
+  else
+    lua_pushvalue(L, -3);
+  return 1;
+}
+
+static int close_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_outcome(L, ctx, close_k);
+  return 0;
+}
+
+/* __close: cancels and joins. */
+static int l_task_close(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *self;
+  if (rille_task_ended(&task->core))
+    return 0;
+  rille_cancel_call(&engine->core, &task->core.own);
+  if (engine->core.current == NULL || engine->running != L ||
+      !lua_isyieldable(L) || &task->core == engine->core.current)
+    return 0; /* cannot wait here: its scope joins it */
+  self = rl_task_of(engine->core.current);
+  return rl_wait_shielded(L, self, &task->core.ended, 0, close_k);
+}
+
+static int l_task_tostring(lua_State *L) {
+  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  lua_pushfstring(L, "rille.task: %s (%s)", rl_push_task_name(L, 1),
+                  rille_task_status_name(&task->core));
+  return 1;
+}
+
+/***
+@function current
+@return the running task, or nil outside a task
+*/
+static int l_task_current(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  if (engine->core.current == NULL)
+    return lua_pushnil(L), 1;
+  rl_push_task(L, engine, rl_task_of(engine->core.current));
+  return 1;
+}
+
+/***
+Lets the other ready tasks run. Suspends.
+@function yield
+@raise cancelled
+*/
+static int l_task_yield(lua_State *L) {
+  struct rl_task *task = rl_enter(L, rl_engine(L));
+  return rl_turn(L, task, 0);
+}
+
+const struct rl_type rl_task_type = {"task", sizeof(struct rl_task)};
+
+void rl_open_task(lua_State *L) {
+  static const luaL_Reg methods[] = {{"await", l_task_await},
+                                     {"cancel", l_task_cancel},
+                                     {"status", l_task_status},
+                                     {"name", l_task_name},
+                                     {"scope", l_task_scope},
+                                     {"traceback", l_task_traceback},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_task_close},
+                                  {"__tostring", l_task_tostring},
+                                  {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"current", l_task_current},
+                                       {"yield", l_task_yield},
+                                       {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"note_traceback", rl_note_traceback},
+                                   {NULL, NULL}};
+  int engine = lua_gettop(L);
+  rl_new_type(L, RL_TASK_META, "task", methods, meta);
+  rl_add_functions(L, functions);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
+  lua_settop(L, engine);
+}

@@ -1,0 +1,310 @@
+/*
+ * thread.c - the coroutines that run tasks.
+ *
+ * A coroutine runs one task after another: its body is a C trampoline that
+ * takes a function from its stack, runs it under lua_pcallk, reports, and
+ * yields until the next one comes.
+ *
+ *     1 guard   2 message handler   3 function   4 ... arguments
+ *
+ * The protected call is inside the coroutine because Lua runs no <close>
+ * handler for an error that escapes one. The guard is a to-be-closed value at
+ * the bottom of the stack: its __close tells the engine that somebody closed
+ * the coroutine under the task, be it a script or the engine itself.
+ */
+#include "bind.h"
+#include "mark.h"
+#include <stdlib.h>
+
+static int job_k(lua_State *L, int status, lua_KContext ctx);
+static int left_open_k(lua_State *L, int status, lua_KContext ctx);
+
+/* Reports the end of the job, whose results are at 3 and above. */
+static int end_job(lua_State *L, bool ok) {
+  struct rl_engine *engine = rl_engine(L);
+  rl_task_finish(L, engine, rl_task_of(engine->core.current), ok, 3);
+  lua_settop(L, 1);
+  engine->ended = true;
+  return lua_yieldk(L, 0, 0, job_k);
+}
+
+/* The function has returned or raised. Scopes that it left open are closed
+ * by the Lua part first: leave_open(ok, results...). */
+static int done_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  bool ok = status == LUA_OK || status == LUA_YIELD;
+  (void)ctx;
+  if (engine->core.current->block == NULL)
+    return end_job(L, ok);
+  luaL_checkstack(L, 4, NULL);
+  rl_push_slot(L, engine, RL_LUA);
+  lua_getfield(L, -1, "leave_open");
+  lua_replace(L, -2);
+  lua_insert(L, 3);
+  lua_pushboolean(L, ok);
+  lua_insert(L, 4);
+  status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, left_open_k);
+  return left_open_k(L, status, 0);
+}
+
+static int left_open_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  return end_job(L, status == LUA_OK || status == LUA_YIELD);
+}
+
+static int job_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  (void)ctx;
+  if (engine->running != L) { /* resumed by hand */
+    lua_settop(L, 1);
+    return lua_yieldk(L, 0, 0, job_k);
+  }
+  status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, done_k);
+  return done_k(L, status, 0);
+}
+
+/* The first run: lays the guard. */
+static int trampoline(lua_State *L) {
+  rl_push_slot(L, rl_engine(L), RL_GUARD);
+  lua_toclose(L, 1);
+  return lua_yieldk(L, 0, 0, job_k);
+}
+
+bool rl_thread_is_body(lua_CFunction f) { return f == trampoline; }
+
+/* Makes room for one more index in the list of the free ones, so that giving
+ * one back never needs memory. */
+static void reserve_index(lua_State *L, struct rl_engine *engine) {
+  int size = engine->free_indices_size * 2 + 64;
+  int *indices;
+  if (engine->threads < engine->free_indices_size)
+    return;
+  indices = realloc(engine->free_indices, (size_t)size * sizeof *indices);
+  if (indices == NULL)
+    luaL_error(L, "not enough memory");
+  engine->free_indices = indices;
+  engine->free_indices_size = size;
+}
+
+static int take_index(struct rl_engine *engine) {
+  if (engine->free_indices_count > 0)
+    return engine->free_indices[--engine->free_indices_count];
+  return ++engine->threads;
+}
+
+static void set_at(lua_State *L, struct rl_engine *engine, int slot,
+                   int index) {
+  rl_push_slot(L, engine, slot);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, index);
+  lua_pop(L, 1);
+}
+
+static struct rl_thread make_thread(lua_State *L, struct rl_engine *engine) {
+  struct rl_thread thread;
+  int results;
+  reserve_index(L, engine);
+  thread.L = lua_newthread(L);
+  rl_push_engine(L);
+  lua_xmove(L, thread.L, 1);
+  lua_pushcclosure(thread.L, trampoline, 1);
+  if (lua_resume(thread.L, L, 0, &results) != LUA_YIELD) {
+    lua_xmove(thread.L, L, 1);
+    lua_error(L);
+  }
+  thread.index = take_index(engine);
+  lua_pushboolean(L, 0);
+  set_at(L, engine, RL_TASKS, thread.index);
+  set_at(L, engine, RL_THREADS, thread.index);
+  rl_set_owned(L, engine, thread.L, true);
+  return thread;
+}
+
+bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co) {
+  bool owned;
+  rl_push_slot(L, engine, RL_OWNED);
+  owned = lua_rawgetp(L, -1, co) != LUA_TNIL;
+  lua_pop(L, 2);
+  return owned;
+}
+
+void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
+                  bool owned) {
+  rl_push_slot(L, engine, RL_OWNED);
+  if (owned)
+    lua_pushboolean(L, 1);
+  else
+    lua_pushnil(L);
+  lua_rawsetp(L, -2, co);
+  lua_pop(L, 1);
+}
+
+struct rl_thread rl_thread_acquire(lua_State *L, struct rl_engine *engine) {
+  while (engine->idle_count > 0) {
+    struct rl_thread thread = engine->idle[--engine->idle_count];
+    if (lua_status(thread.L) == LUA_YIELD)
+      return thread;
+    rl_thread_drop(engine, thread); /* closed by hand */
+  }
+  return make_thread(L, engine);
+}
+
+void rl_thread_drop(struct rl_engine *engine, struct rl_thread thread) {
+  lua_State *L = engine->main;
+  rl_set_owned(L, engine, thread.L, false);
+  lua_pushboolean(L, 0);
+  set_at(L, engine, RL_THREADS, thread.index);
+  lua_pushboolean(L, 0);
+  set_at(L, engine, RL_TASKS, thread.index);
+  engine->free_indices[engine->free_indices_count++] = thread.index;
+}
+
+void rl_thread_release(struct rl_engine *engine, struct rl_thread thread) {
+  lua_State *L = engine->main;
+  if (engine->idle_count == RL_POOL) {
+    rl_thread_drop(engine, thread);
+    return;
+  }
+  lua_pushboolean(L, 0);
+  set_at(L, engine, RL_TASKS, thread.index);
+  engine->idle[engine->idle_count++] = thread;
+}
+
+struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co) {
+  lua_State *L = engine->main;
+  struct rl_task *found = NULL;
+  rl_push_slot(L, engine, RL_TASKS);
+  for (int i = 1; i <= engine->threads && found == NULL; i++) {
+    struct rl_task *task;
+    lua_rawgeti(L, -1, i);
+    task = rl_test(L, -1, &rl_task_type);
+    if (task != NULL && (task->thread.L == co || task->waiting == co))
+      found = task;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return found;
+}
+
+/* Why a coroutine was closed under its task. */
+static void push_kill_reason(lua_State *L, struct rl_engine *engine,
+                             struct rl_task *task, const char *name) {
+  if (task->doomed)
+    rl_push_error(L, engine, "invalid",
+                  "%s caught its own cancellation %d times in a row and was "
+                  "closed; let the error pass, or leave the cancelled scope",
+                  name, RILLE_TASK_SWALLOWS);
+  else if (engine->closing)
+    rl_push_error(L, engine, "cancelled",
+                  "%s was closed with its engine", name);
+  else
+    rl_push_error(L, engine, "invalid",
+                  "the coroutine of %s was closed by hand", name);
+}
+
+/* The block scopes of a task that is gone: cancelled, and left to the tasks
+ * that are still in them. */
+static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
+  while (task->core.block != NULL) {
+    rille_cancel_call(&engine->core, &task->core.block->cancel);
+    rille_scope_end(task->core.block);
+  }
+}
+
+/* __close of the guard: the coroutine L is being closed. */
+static int l_guard_close(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_task *task = rl_thread_task(engine, L);
+  if (task == NULL || rille_task_ended(&task->core))
+    return 0;
+  lua_settop(L, 2);
+  rille_wait_unlink(&task->core);
+  abandon_blocks(engine, task);
+  rl_push_task(L, engine, task);
+  rl_push_task_name(L, 3);
+  push_kill_reason(L, engine, task, lua_tostring(L, 4));
+  rl_task_finish(L, engine, task, false, 5);
+  return 0;
+}
+
+/* Makes the task of a dead coroutine end, whatever happened to it. */
+static void bury(struct rl_engine *engine, struct rl_task *task) {
+  struct rl_thread thread = task->thread;
+  lua_resetthread(thread.L);
+  if (!rille_task_ended(&task->core)) { /* no memory even for its error */
+    task->results = RL_NO_MEMORY;
+    rille_cancel_call(&engine->core, &task->core.scope->cancel);
+    rille_task_end(&task->core, RILLE_TASK_FAILED);
+  }
+  rl_thread_drop(engine, thread);
+}
+
+void rl_thread_kill(struct rl_engine *engine, struct rl_task *task) {
+  lua_State *inner = task->waiting;
+  if (inner != NULL && inner != task->thread.L)
+    lua_resetthread(inner);
+  bury(engine, task);
+}
+
+/* Runs before the next instruction of a task that yielded a value which is
+ * not the engine's: the error appears where the yield is. */
+static void misuse_hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  luaL_error(L, "a task yielded a value to the engine, which takes none; to "
+                "let other tasks run call rille.yield(), to hand values on "
+                "use a channel or a generator");
+}
+
+static void after_yield(struct rl_engine *engine, struct rl_task *task,
+                        lua_State *co, int results) {
+  bool waits = task->core.status != RILLE_TASK_RUNNING && results == 1 &&
+               rl_is_mark(co);
+  lua_pop(co, results);
+  if (task->doomed) {
+    rl_thread_kill(engine, task);
+  } else if (!waits) {
+    lua_sethook(co, misuse_hook, LUA_MASKCOUNT, 1);
+    rille_task_ready(&task->core);
+  }
+}
+
+void rl_thread_resume(struct rille_task *core) {
+  struct rl_task *task = rl_task_of(core);
+  struct rl_engine *engine =
+      RILLE_ENTRY(core->engine, struct rl_engine, core);
+  struct rl_thread thread = task->thread;
+  int status, results = 0;
+  if (!core->started && core->top->by != NULL) {
+    rl_task_skip(engine, task);
+    return;
+  }
+  core->started = 1;
+  core->status = RILLE_TASK_RUNNING;
+  core->budget = RILLE_TASK_BUDGET;
+  engine->core.current = core;
+  engine->running = thread.L;
+  status = lua_resume(thread.L, engine->from, 0, &results);
+  engine->core.current = NULL;
+  engine->running = NULL;
+  if (engine->core.loop == NULL) /* closed from inside */
+    return;
+  if (status == LUA_YIELD && engine->ended)
+    rl_thread_release(engine, thread);
+  else if (status == LUA_YIELD)
+    after_yield(engine, task, thread.L, results);
+  else
+    bury(engine, task);
+  engine->ended = false;
+}
+
+void rl_thread_open(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_guard_close}, {NULL, NULL}};
+  int engine = lua_gettop(L);
+  rl_new_type(L, RL_GUARD, "guard", none, meta);
+  lua_newuserdatauv(L, 0, 0);
+  lua_getiuservalue(L, engine, RL_GUARD);
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, engine, RL_GUARD);
+}

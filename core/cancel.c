@@ -1,0 +1,81 @@
+/* cancel.c - see cancel.h. */
+#include "cancel.h"
+#include "engine.h"
+
+void rille_cancel_open(struct rille_cancel *node, struct rille_cancel *parent,
+                       enum rille_cancel_owner owner, bool shield) {
+  *node = (struct rille_cancel){.parent = parent,
+                                .owner = (uint8_t)owner,
+                                .shield = shield};
+  rille_list_init(&node->children);
+  rille_list_init(&node->sibling);
+  if (parent == NULL)
+    return;
+  rille_list_append(&parent->children, &node->sibling);
+  if (!shield)
+    node->by = parent->by;
+}
+
+void rille_cancel_close(struct rille_cancel *node) {
+  rille_list_unlink(&node->sibling);
+}
+
+static struct rille_cancel *node_at(struct rille_node *link) {
+  return RILLE_ENTRY(link, struct rille_cancel, sibling);
+}
+
+/* The node after `node` in a walk of the tree under `top`, parents first;
+ * without the children of `node` unless `into`. */
+static struct rille_cancel *next_node(struct rille_cancel *top,
+                                      struct rille_cancel *node, bool into) {
+  if (into && !rille_list_empty(&node->children))
+    return node_at(node->children.next);
+  while (node != top) {
+    if (node->sibling.next != &node->parent->children)
+      return node_at(node->sibling.next);
+    node = node->parent;
+  }
+  return NULL;
+}
+
+/* Spreads `by` over the tree under `top`. A loop, not a recursion: scopes
+ * may be nested as deep as memory allows. */
+static void reach(struct rille_engine *engine, struct rille_cancel *top,
+                  struct rille_cancel *by, bool force) {
+  struct rille_cancel *node = top;
+  while (node != NULL) {
+    bool into = node == top || !node->shield || force;
+    if (into) {
+      node->by = by;
+      if (node->mirror != NULL)
+        reach(engine, node->mirror, by, force);
+      if (node->task != NULL && node->task->top == node)
+        rille_task_interrupt(node->task, force);
+    }
+    node = next_node(top, node, into);
+  }
+}
+
+bool rille_cancel_call(struct rille_engine *engine,
+                       struct rille_cancel *node) {
+  if (node->called)
+    return false;
+  node->called = 1;
+  node->called_at = rille_now(engine);
+  if (node->by == NULL)
+    reach(engine, node, node, false);
+  return true;
+}
+
+void rille_cancel_force(struct rille_engine *engine,
+                        struct rille_cancel *node) {
+  reach(engine, node, node, true);
+}
+
+int64_t rille_cancel_grace(const struct rille_cancel *node) {
+  const struct rille_scope *scope =
+      node->owner == RILLE_OWNER_TASK
+          ? RILLE_ENTRY(node, struct rille_task, own)->scope
+          : RILLE_ENTRY(node, struct rille_scope, cancel);
+  return rille_time_add(node->called_at, scope->grace);
+}

@@ -1,0 +1,58 @@
+/*
+ * cancel.h - who is cancelled, and by whom.
+ *
+ * Each scope and each task has a node in a tree; cancelling a node reaches
+ * everything below it up to the shields. A node keeps `by`, the outermost
+ * cancelled node that reaches it, so asking "am I cancelled?" is one load,
+ * and the answer names the scope at which the cancellation stops. It stays:
+ * a cancellation is a level, not an edge.
+ *
+ *     root ---- s1 (called) ---- s2 (shield) ---- s3
+ *     by: -        s1               -              -
+ */
+#ifndef RILLE_CANCEL_H
+#define RILLE_CANCEL_H
+
+#include "list.h"
+#include <stdint.h>
+
+struct rille_engine;
+struct rille_task;
+
+enum rille_cancel_owner { RILLE_OWNER_SCOPE, RILLE_OWNER_TASK };
+
+struct rille_cancel {
+  struct rille_cancel *parent; /* NULL: the top of the tree */
+  struct rille_node children;  /* of rille_cancel.sibling */
+  struct rille_node sibling;
+  struct rille_cancel *by;     /* NULL: not cancelled */
+  struct rille_cancel *mirror; /* reached with this one; may be NULL */
+  struct rille_task *task;     /* whose waits this node governs, or NULL */
+  int64_t called_at;           /* ns */
+  const void *error; /* the binding's: identity of the error it raises */
+  uint8_t owner;     /* what it is embedded in */
+  uint8_t called;    /* cancelled itself, not through a parent */
+  uint8_t expired;   /* by its deadline */
+  uint8_t shield;    /* the parent's cancellation stops here */
+  uint8_t delivered; /* it has interrupted something */
+};
+
+/* Puts `node` under `parent`; it is cancelled from the start if that is. */
+void rille_cancel_open(struct rille_cancel *node, struct rille_cancel *parent,
+                       enum rille_cancel_owner owner, bool shield);
+
+/* Takes `node` out of the tree; nothing may be below it. Idempotent. */
+void rille_cancel_close(struct rille_cancel *node);
+
+/* Cancels; idempotent. Returns false if it was called already. */
+bool rille_cancel_call(struct rille_engine *engine, struct rille_cancel *node);
+
+/* Cancels everything below `node` through all shields: the last resort when
+ * the engine would stand still. */
+void rille_cancel_force(struct rille_engine *engine,
+                        struct rille_cancel *node);
+
+/* When the cleanup that `node` cancelled must have ended, ns. */
+int64_t rille_cancel_grace(const struct rille_cancel *node);
+
+#endif

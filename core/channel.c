@@ -1,0 +1,111 @@
+/* channel.c - see channel.h. */
+#include "channel.h"
+
+static struct rille_channel *receive_side(struct rille_source *source) {
+  return RILLE_ENTRY(source, struct rille_channel, receive);
+}
+
+static bool can_receive(struct rille_source *source) {
+  const struct rille_channel *channel = receive_side(source);
+  return channel->size > 0 || channel->closed ||
+         !rille_list_empty(&channel->send.waiters);
+}
+
+static bool can_send(struct rille_source *source) {
+  const struct rille_channel *channel =
+      RILLE_ENTRY(source, struct rille_channel, send);
+  return channel->size < channel->capacity || channel->closed ||
+         channel->overflow != RILLE_BLOCK ||
+         !rille_list_empty(&channel->receive.waiters);
+}
+
+static const struct rille_source_type receive_type = {"recv", can_receive,
+                                                      NULL};
+static const struct rille_source_type send_type = {"send", can_send, NULL};
+
+void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
+                        enum rille_overflow overflow) {
+  rille_source_init(&channel->receive, &receive_type);
+  rille_source_init(&channel->send, &send_type);
+  channel->capacity = capacity;
+  channel->overflow = (uint8_t)overflow;
+}
+
+static uint32_t slot_at(const struct rille_channel *channel, uint32_t index) {
+  uint64_t slot = (uint64_t)channel->head + index;
+  return (uint32_t)(slot < channel->ring ? slot : slot - channel->ring);
+}
+
+static void drop_head(struct rille_channel *channel) {
+  channel->head = slot_at(channel, 1);
+  channel->size--;
+}
+
+/* A send that finds the buffer full. */
+static struct rille_transfer overflow(struct rille_channel *channel) {
+  struct rille_transfer transfer = {.kind = RILLE_MUST_WAIT};
+  switch (channel->overflow) {
+  case RILLE_DROP_OLDEST:
+    transfer.kind = RILLE_REPLACE;
+    transfer.slot = channel->head;
+    drop_head(channel);
+    channel->size++;
+    break;
+  case RILLE_DROP_NEWEST:
+    transfer.kind = RILLE_DROP;
+    break;
+  case RILLE_OVERFLOW_ERROR:
+    transfer.kind = RILLE_FULL;
+    break;
+  }
+  return transfer;
+}
+
+struct rille_transfer rille_channel_send(struct rille_channel *channel) {
+  struct rille_transfer transfer = {.kind = RILLE_CLOSED};
+  if (channel->closed)
+    return transfer;
+  transfer.peer = rille_source_fire(&channel->receive, RILLE_TRANSFERRED);
+  if (transfer.peer != NULL) {
+    transfer.kind = RILLE_TO_PEER;
+  } else if (channel->size >= channel->capacity) {
+    return overflow(channel);
+  } else if (channel->size == channel->ring) {
+    transfer.kind = RILLE_GROW;
+  } else {
+    transfer.kind = RILLE_TO_SLOT;
+    transfer.slot = slot_at(channel, channel->size++);
+  }
+  return transfer;
+}
+
+struct rille_transfer rille_channel_recv(struct rille_channel *channel) {
+  struct rille_transfer transfer = {.kind = RILLE_TO_SLOT};
+  if (channel->size > 0) {
+    transfer.slot = channel->head;
+    drop_head(channel);
+    transfer.peer = rille_source_fire(&channel->send, RILLE_TRANSFERRED);
+    if (transfer.peer != NULL)
+      transfer.refill = slot_at(channel, channel->size++);
+    return transfer;
+  }
+  transfer.peer = rille_source_fire(&channel->send, RILLE_TRANSFERRED);
+  if (transfer.peer != NULL)
+    transfer.kind = RILLE_TO_PEER;
+  else
+    transfer.kind = channel->closed ? RILLE_CLOSED : RILLE_MUST_WAIT;
+  return transfer;
+}
+
+void rille_channel_grown(struct rille_channel *channel, uint32_t ring) {
+  channel->ring = ring;
+  channel->head = 0;
+}
+
+void rille_channel_close(struct rille_channel *channel) {
+  if (channel->closed)
+    return;
+  channel->closed = true;
+  rille_source_fire_all(&channel->receive, RILLE_CLOSED_EVENT);
+  rille_source_fire_all(&channel->send, RILLE_CLOSED_EVENT);
+}

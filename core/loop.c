@@ -1,0 +1,206 @@
+/* loop.c - see loop.h. */
+#include "loop.h"
+#include "engine.h"
+#include <stdlib.h>
+#include <uv.h>
+
+/* Apart from the engine, because libuv holds it until the handles have
+ * closed. */
+struct rille_loop {
+  uv_loop_t *uv;
+  uv_loop_t own; /* where uv points, unless the loop is somebody else's */
+  uv_prepare_t prepare;
+  uv_idle_t idle;
+  uv_timer_t timer;
+  struct rille_engine *engine; /* NULL once detached */
+  int64_t armed;               /* what the uv_timer_t is set for, ns */
+  int open_handles;
+  bool awake;   /* the idle handle is active */
+  bool turning; /* turn_cb is on the stack */
+  bool running; /* rille_loop_run is */
+  bool orphan;  /* freed by its last close callback */
+};
+
+static void timer_cb(uv_timer_t *timer) {
+  struct rille_loop *loop = timer->data;
+  loop->armed = RILLE_FOREVER;
+}
+
+static void idle_cb(uv_idle_t *idle) { (void)idle; }
+
+static void set_awake(struct rille_loop *loop, bool awake) {
+  if (loop->awake == awake)
+    return;
+  loop->awake = awake;
+  if (awake)
+    uv_idle_start(&loop->idle, idle_cb);
+  else
+    uv_idle_stop(&loop->idle);
+}
+
+/* Sets the uv_timer_t for the first timer. It is left alone when it is set
+ * for an earlier time: then it only wakes the loop once too often. */
+static void arm_timer(struct rille_loop *loop) {
+  struct rille_engine *engine = loop->engine;
+  int64_t next = rille_timer_next(engine), wait;
+  if (next == RILLE_FOREVER || engine->clock.is_virtual) {
+    loop->armed = RILLE_FOREVER;
+    uv_timer_stop(&loop->timer);
+    return;
+  }
+  if (loop->armed <= next && uv_is_active((uv_handle_t *)&loop->timer))
+    return;
+  loop->armed = next;
+  wait = next - rille_now(engine);
+  uv_update_time(loop->uv);
+  uv_timer_start(&loop->timer, timer_cb,
+                 wait <= 0 ? 0 : (uint64_t)(wait + 999999) / 1000000, 0);
+}
+
+/* Virtual time passes when nothing else can happen: nothing is ready and no
+ * handle is active. */
+static void advance_clock(struct rille_loop *loop) {
+  struct rille_engine *engine = loop->engine;
+  int64_t next;
+  if (!engine->clock.is_virtual || !rille_list_empty(&engine->ready))
+    return;
+  set_awake(loop, false);
+  next = rille_timer_next(engine);
+  if (next == RILLE_FOREVER || uv_loop_alive(loop->uv))
+    return;
+  if (next > engine->clock.instant)
+    engine->clock.instant = next;
+  rille_timer_run(engine);
+}
+
+static void resume_ready(struct rille_engine *engine) {
+  for (int left = RILLE_TURN_BUDGET; left > 0; left--) {
+    struct rille_node *node = rille_list_take(&engine->ready);
+    if (node == NULL)
+      return;
+    engine->hooks->resume(RILLE_ENTRY(node, struct rille_task, place));
+  }
+}
+
+static void turn_cb(uv_prepare_t *prepare) {
+  struct rille_loop *loop = prepare->data;
+  struct rille_engine *engine = loop->engine;
+  if (loop->turning || engine == NULL)
+    return;
+  loop->turning = true;
+  engine->turn_time = rille_now(engine);
+  rille_timer_run(engine);
+  resume_ready(engine);
+  if (loop->engine != NULL) { /* nobody closed it meanwhile */
+    advance_clock(loop);
+    set_awake(loop, !rille_list_empty(&engine->ready));
+    arm_timer(loop);
+  }
+  loop->turning = false;
+}
+
+static void close_cb(uv_handle_t *handle) {
+  struct rille_loop *loop = handle->data;
+  if (--loop->open_handles == 0 && loop->orphan)
+    free(loop);
+}
+
+static void close_handles(struct rille_loop *loop) {
+  uv_close((uv_handle_t *)&loop->prepare, close_cb);
+  uv_close((uv_handle_t *)&loop->idle, close_cb);
+  uv_close((uv_handle_t *)&loop->timer, close_cb);
+}
+
+static void open_handles(struct rille_loop *loop) {
+  uv_prepare_init(loop->uv, &loop->prepare);
+  uv_idle_init(loop->uv, &loop->idle);
+  uv_timer_init(loop->uv, &loop->timer);
+  loop->prepare.data = loop->idle.data = loop->timer.data = loop;
+  loop->open_handles = 3;
+  uv_prepare_start(&loop->prepare, turn_cb);
+  uv_unref((uv_handle_t *)&loop->prepare);
+}
+
+int rille_loop_open(struct rille_engine *engine, uv_loop_t *uv) {
+  struct rille_loop *loop = calloc(1, sizeof *loop);
+  int status;
+  if (loop == NULL)
+    return UV_ENOMEM;
+  loop->uv = uv != NULL ? uv : &loop->own;
+  status = uv == NULL ? uv_loop_init(&loop->own) : 0;
+  if (status < 0) {
+    free(loop);
+    return status;
+  }
+  loop->engine = engine;
+  loop->armed = RILLE_FOREVER;
+  open_handles(loop);
+  engine->loop = loop;
+  return 0;
+}
+
+static void close_foreign(uv_handle_t *handle, void *data) {
+  (void)data;
+  if (!uv_is_closing(handle))
+    uv_close(handle, NULL);
+}
+
+/* Our own loop goes down for good: whatever others left on it is closed. */
+static void close_own_loop(struct rille_loop *loop) {
+  if (uv_loop_close(&loop->own) != UV_EBUSY)
+    return;
+  uv_walk(&loop->own, close_foreign, NULL);
+  uv_run(&loop->own, UV_RUN_DEFAULT);
+  uv_loop_close(&loop->own);
+}
+
+void rille_loop_close(struct rille_engine *engine) {
+  struct rille_loop *loop = engine->loop;
+  if (loop == NULL)
+    return;
+  engine->loop = NULL;
+  loop->engine = NULL;
+  if (loop->turning || loop->running) /* os.exit in a task: all ends here */
+    return;
+  close_handles(loop);
+  loop->orphan = engine->host_loop;
+  if (loop->orphan) /* the host runs the loop, and frees it so */
+    return;
+  while (loop->open_handles > 0)
+    uv_run(loop->uv, UV_RUN_NOWAIT);
+  if (loop->uv == &loop->own)
+    close_own_loop(loop);
+  free(loop);
+}
+
+uv_loop_t *rille_loop_uv(const struct rille_engine *engine) {
+  return engine->loop != NULL ? engine->loop->uv : NULL;
+}
+
+void rille_loop_alert(struct rille_engine *engine) {
+  struct rille_loop *loop = engine->loop;
+  if (loop != NULL && !loop->turning)
+    set_awake(loop, true);
+}
+
+bool rille_loop_run(struct rille_engine *engine, const bool *done) {
+  struct rille_loop *loop = engine->loop;
+  bool alive = true;
+  loop->running = true;
+  while (!*done && alive) {
+    uv_run(loop->uv, UV_RUN_DEFAULT);
+    alive = uv_loop_alive(loop->uv);
+  }
+  loop->running = false;
+  return *done;
+}
+
+bool rille_loop_running(const struct rille_engine *engine) {
+  return engine->loop != NULL &&
+         (engine->loop->running || engine->loop->turning);
+}
+
+void rille_loop_stop(struct rille_engine *engine) {
+  if (engine->loop != NULL)
+    uv_stop(engine->loop->uv);
+}

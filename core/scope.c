@@ -1,0 +1,160 @@
+/* scope.c - see scope.h. */
+#include "scope.h"
+#include "engine.h"
+
+static bool idle_ready(struct rille_source *source) {
+  return rille_scope_idle(RILLE_ENTRY(source, struct rille_scope, idle));
+}
+
+static const struct rille_source_type idle_type = {"join", idle_ready, NULL};
+
+bool rille_scope_idle(const struct rille_scope *scope) {
+  return scope->active == 0 && scope->guests == 0;
+}
+
+static void init_scope(struct rille_scope *scope,
+                       struct rille_engine *engine) {
+  scope->engine = engine;
+  scope->id = ++engine->scopes_made;
+  scope->state = RILLE_SCOPE_OPEN;
+  scope->deadline = RILLE_FOREVER;
+  rille_list_init(&scope->tasks);
+  rille_list_init(&scope->pending);
+  rille_list_init(&scope->children);
+  rille_list_init(&scope->sibling);
+  rille_source_init(&scope->idle, &idle_type);
+}
+
+void rille_scope_open_top(struct rille_engine *engine,
+                          struct rille_scope *scope) {
+  init_scope(scope, engine);
+  rille_cancel_open(&scope->cancel, NULL, RILLE_OWNER_SCOPE, false);
+}
+
+void rille_scope_open(struct rille_scope *scope, struct rille_scope *parent,
+                      struct rille_task *opener, bool shield) {
+  init_scope(scope, opener->engine);
+  scope->parent = parent;
+  scope->opener = opener;
+  scope->under = opener->block;
+  scope->below = opener->top;
+  scope->foreign = parent != rille_task_innermost(opener);
+  rille_list_append(&parent->children, &scope->sibling);
+  if (scope->foreign) {
+    parent->guests++;
+    rille_cancel_open(&scope->cancel, &parent->cancel, RILLE_OWNER_SCOPE,
+                      shield);
+    rille_cancel_open(&scope->body, opener->top, RILLE_OWNER_SCOPE, shield);
+    if (scope->body.by == NULL)
+      scope->body.by = scope->cancel.by;
+    scope->cancel.mirror = &scope->body;
+    opener->top = &scope->body;
+  } else {
+    rille_cancel_open(&scope->cancel, opener->top, RILLE_OWNER_SCOPE, shield);
+    opener->top = &scope->cancel;
+  }
+  opener->top->task = opener;
+  opener->block = scope;
+}
+
+static void deadline_cb(struct rille_engine *engine,
+                        struct rille_timer *timer) {
+  struct rille_scope *scope = RILLE_ENTRY(timer, struct rille_scope, timer);
+  if (!scope->cancel.called)
+    scope->cancel.expired = 1;
+  rille_cancel_call(engine, &scope->cancel);
+}
+
+void rille_scope_set_deadline(struct rille_scope *scope, int64_t deadline) {
+  scope->deadline = deadline;
+  if (deadline <= rille_now(scope->engine))
+    deadline_cb(scope->engine, &scope->timer);
+  else
+    rille_timer_start(scope->engine, &scope->timer, deadline, deadline_cb);
+}
+
+int64_t rille_scope_deadline(const struct rille_scope *scope) {
+  int64_t nearest = RILLE_FOREVER;
+  for (; scope != NULL; scope = scope->parent) {
+    if (scope->deadline < nearest)
+      nearest = scope->deadline;
+    if (scope->cancel.shield)
+      break;
+  }
+  return nearest;
+}
+
+static void cancel_daemons(struct rille_scope *scope) {
+  for (struct rille_node *n = scope->tasks.next; n != &scope->tasks;
+       n = n->next)
+    rille_cancel_call(scope->engine,
+                      &RILLE_ENTRY(n, struct rille_task, sibling)->own);
+}
+
+/* What follows from the scope's having fewer tasks or being left. */
+static void settle(struct rille_scope *scope) {
+  if (scope->state != RILLE_SCOPE_CLOSING)
+    return;
+  if (rille_scope_idle(scope))
+    rille_source_fire_all(&scope->idle, 0);
+  else if (scope->active == scope->daemons && scope->guests == 0)
+    cancel_daemons(scope);
+}
+
+bool rille_scope_leave(struct rille_scope *scope) {
+  if (scope->state == RILLE_SCOPE_OPEN) {
+    scope->state = RILLE_SCOPE_CLOSING;
+    settle(scope);
+  }
+  return rille_scope_idle(scope);
+}
+
+void rille_scope_end(struct rille_scope *scope) {
+  struct rille_task *opener = scope->opener;
+  scope->state = RILLE_SCOPE_ENDED;
+  rille_timer_stop(scope->engine, &scope->timer);
+  rille_cancel_close(&scope->cancel);
+  rille_list_unlink(&scope->sibling);
+  if (opener == NULL)
+    return;
+  opener->block = scope->under;
+  opener->top = scope->below;
+  scope->opener = NULL;
+  if (scope->foreign) {
+    rille_cancel_close(&scope->body);
+    scope->parent->guests--;
+    settle(scope->parent);
+  }
+}
+
+/* Makes as many pending tasks ready as the limit allows. */
+static void fill_places(struct rille_scope *scope) {
+  while (scope->limit == 0 || scope->running < scope->limit) {
+    struct rille_node *node = rille_list_take(&scope->pending);
+    struct rille_task *task;
+    if (node == NULL)
+      return;
+    task = RILLE_ENTRY(node, struct rille_task, place);
+    task->slot = 1;
+    scope->running++;
+    rille_task_ready(task);
+  }
+}
+
+void rille_scope_admit(struct rille_scope *scope, struct rille_task *task) {
+  rille_list_append(&scope->tasks, &task->sibling);
+  scope->active++;
+  scope->daemons += task->daemon;
+  rille_list_append(&scope->pending, &task->place);
+  fill_places(scope);
+}
+
+void rille_scope_dismiss(struct rille_scope *scope, struct rille_task *task) {
+  rille_list_unlink(&task->sibling);
+  scope->active--;
+  scope->daemons -= task->daemon;
+  scope->running -= task->slot;
+  task->slot = 0;
+  fill_places(scope);
+  settle(scope);
+}

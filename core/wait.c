@@ -1,0 +1,115 @@
+/* wait.c - see wait.h. */
+#include "wait.h"
+#include "engine.h"
+
+void rille_source_init(struct rille_source *source,
+                       const struct rille_source_type *type) {
+  source->type = type;
+  rille_list_init(&source->waiters);
+}
+
+bool rille_source_ready(struct rille_source *source) {
+  return source->type->ready != NULL && source->type->ready(source);
+}
+
+static void link_waiter(struct rille_task *task, struct rille_waiter *waiter) {
+  struct rille_source *source = waiter->source;
+  bool first;
+  waiter->task = task;
+  rille_list_init(&waiter->node);
+  if (source == NULL)
+    return;
+  first = rille_list_empty(&source->waiters);
+  rille_list_append(&source->waiters, &waiter->node);
+  if (first && source->type->wanted != NULL)
+    source->type->wanted(task->engine, source, true);
+}
+
+static void unlink_waiter(struct rille_task *task,
+                          struct rille_waiter *waiter) {
+  struct rille_source *source = waiter->source;
+  if (!rille_list_linked(&waiter->node))
+    return;
+  rille_list_unlink(&waiter->node);
+  if (source->type->wanted != NULL && rille_list_empty(&source->waiters))
+    source->type->wanted(task->engine, source, false);
+}
+
+void rille_wait_unlink(struct rille_task *task) {
+  struct rille_wait *wait = &task->wait;
+  for (uint32_t i = 0; i < wait->count; i++)
+    unlink_waiter(task, &wait->waiters[i]);
+  wait->count = 0;
+  rille_timer_stop(task->engine, &wait->timer);
+}
+
+static void end_wait(struct rille_task *task, enum rille_outcome outcome) {
+  rille_wait_unlink(task);
+  task->wait.outcome = outcome;
+  rille_task_ready(task);
+}
+
+static void fire_waiter(struct rille_waiter *waiter, int event) {
+  struct rille_task *task = waiter->task;
+  task->wait.fired = (uint32_t)(waiter - task->wait.waiters);
+  task->wait.event = event;
+  end_wait(task, RILLE_FIRED);
+}
+
+struct rille_waiter *rille_source_fire(struct rille_source *source,
+                                       int event) {
+  struct rille_node *node = rille_list_first(&source->waiters);
+  struct rille_waiter *waiter;
+  if (node == NULL)
+    return NULL;
+  waiter = RILLE_ENTRY(node, struct rille_waiter, node);
+  fire_waiter(waiter, event);
+  return waiter;
+}
+
+void rille_source_fire_all(struct rille_source *source, int event) {
+  while (rille_source_fire(source, event) != NULL)
+    continue;
+}
+
+static void deadline_cb(struct rille_engine *engine,
+                        struct rille_timer *timer) {
+  struct rille_task *task = RILLE_ENTRY(timer, struct rille_task, wait.timer);
+  (void)engine;
+  end_wait(task, task->wait.limited ? RILLE_CANCELLED : RILLE_EXPIRED);
+}
+
+void rille_wait_start(struct rille_task *task, struct rille_waiter *waiters,
+                      uint32_t count, int64_t due, int flags) {
+  struct rille_wait *wait = &task->wait;
+  wait->waiters = waiters;
+  wait->count = count;
+  wait->flags = (uint8_t)flags;
+  wait->limited = 0;
+  task->since = task->engine->turn_time;
+  task->status = RILLE_TASK_WAITING;
+  for (uint32_t i = 0; i < count; i++)
+    link_waiter(task, &waiters[i]);
+  if (due != RILLE_FOREVER)
+    rille_timer_start(task->engine, &wait->timer, due, deadline_cb);
+}
+
+void rille_wait_turn(struct rille_task *task) {
+  task->wait.outcome = RILLE_TURN;
+  task->since = task->engine->turn_time;
+  rille_task_ready(task);
+}
+
+void rille_wait_cancel(struct rille_task *task) {
+  if (task->status == RILLE_TASK_WAITING &&
+      !(task->wait.flags & RILLE_WAIT_SHIELDED))
+    end_wait(task, RILLE_CANCELLED);
+}
+
+void rille_wait_limit(struct rille_task *task, int64_t due) {
+  struct rille_wait *wait = &task->wait;
+  if (rille_timer_active(&wait->timer) && wait->timer.due <= due)
+    return;
+  wait->limited = 1;
+  rille_timer_start(task->engine, &wait->timer, due, deadline_cb);
+}
