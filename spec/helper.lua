@@ -1,0 +1,123 @@
+-- What every spec needs: a run on the virtual clock that fails on whatever is
+-- left behind, a collector for the order of events, and short forms for
+-- "this raises".
+local rille = require "rille"
+
+local helper = {}
+
+-- The dump of an engine in which nothing lives.
+local empty = rille.dump()
+
+local function describe_value(value)
+  local ok, text = pcall(tostring, value)
+  return ok and text or type(value)
+end
+
+local function finish(ok, ...)
+  local left = rille.dump()
+  if left ~= empty then
+    local cause = ok and "" or "\nafter the error: " .. describe_value((...))
+    error("left behind:\n" .. left .. cause, 0)
+  end
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+--- Runs `fn` as rille.run does, on the virtual clock and with seed 1 unless
+-- `opts` says otherwise, then fails if a task or scope is left.
+function helper.run(opts, fn, ...)
+  if type(opts) == "function" then
+    return helper.run({}, opts, fn, ...)
+  end
+  local options = { clock = "virtual", seed = 1 }
+  for key, value in pairs(opts) do
+    options[key] = value
+  end
+  return finish(pcall(rille.run, options, fn, ...))
+end
+
+local collected = setmetatable({}, { __mode = "k" })
+
+--- A collector: the function notes one event, its arguments joined by ":".
+function helper.log()
+  local events = {}
+  local function log(...)
+    local parts = table.pack(...)
+    for i = 1, parts.n do
+      local part = parts[i]
+      parts[i] = math.type(part) == "float" and ("%g"):format(part) or tostring(part)
+    end
+    events[#events + 1] = table.concat(parts, ":")
+  end
+  collected[log] = events
+  return log
+end
+
+--- The events that `log` has collected, in order, separated by spaces.
+function helper.text(log)
+  return table.concat(collected[log], " ")
+end
+
+--- How many events `log` has collected.
+function helper.count(log)
+  return #collected[log]
+end
+
+--- A value for `<close>` that calls `fn(err)`.
+function helper.closing(fn)
+  return setmetatable({}, { __close = function(_, err) fn(err) end })
+end
+
+--- Calls `fn`, which must raise; the error's text must match `pattern`.
+-- Returns the error.
+function helper.raises(fn, pattern)
+  local ok, err = pcall(fn)
+  if ok then
+    error("expected an error" .. (pattern and " matching " .. pattern or ""), 2)
+  end
+  if pattern and not describe_value(err):find(pattern) then
+    error("expected an error matching " .. pattern .. ", got " .. describe_value(err), 2)
+  end
+  return err
+end
+
+--- Calls `fn`, which must raise an engine error of `kind`. Returns it.
+function helper.raises_kind(kind, fn)
+  local err = helper.raises(fn)
+  if not rille.is_error(err, kind) then
+    error("expected an error of kind " .. kind .. ", got " .. describe_value(err), 2)
+  end
+  return err
+end
+
+--- Checks that the two values are `nil, err` with an engine error of `kind`.
+-- Returns the error.
+function helper.refused(kind, value, err)
+  if value ~= nil or not rille.is_error(err, kind) then
+    error(("expected nil, %s, got %s, %s"):format(kind, describe_value(value),
+      describe_value(err)), 2)
+  end
+  return err
+end
+
+--- The values of a list alone, without its `n`.
+function helper.list(list)
+  return table.move(list, 1, #list, 1, {})
+end
+
+--- Gives every ready task several turns.
+function helper.settle()
+  for _ = 1, 5 do
+    rille.yield()
+  end
+end
+
+--- Finds where `text` stands in the file `name`: "name:line".
+function helper.where(level)
+  local info = debug.getinfo((level or 1) + 1, "Sl")
+  return info.short_src:match("[^/]+$") .. ":" .. info.currentline
+end
+
+return helper

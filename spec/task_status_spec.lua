@@ -1,0 +1,80 @@
+local rille = require "rille"
+local helper = require "spec.helper"
+local run = helper.run
+
+-- Starts fn as a task of the root scope.
+local function task(fn, opts)
+  return rille.root():task(fn, opts)
+end
+
+describe("task", function()
+  describe("status", function()
+    it("is ready before its first turn", function()
+      run(function() assert.equal("ready", task(rille.yield):status()) end)
+    end)
+
+    it("is pending while concurrency holds it back", function()
+      run(function()
+        rille.scope({ concurrency = 1 }, function(s)
+          s:go(rille.sleep, 1)
+          assert.equal("pending", s:go(rille.yield):status())
+        end)
+      end)
+    end)
+
+    it("is waiting while it is suspended", function()
+      run(function()
+        local t = task(function() rille.sleep(1) end)
+        rille.yield()
+        assert.equal("waiting", t:status())
+      end)
+    end)
+
+    it("is running while it runs", function()
+      run(function() assert.equal("running", rille.current():status()) end)
+    end)
+
+    it("is done after a normal end", function()
+      run(function()
+        local t = task(function() end)
+        t:await()
+        assert.equal("done", t:status())
+      end)
+    end)
+
+    it("is failed after an error", function()
+      run(function()
+        local t = task(error)
+        t:await()
+        assert.equal("failed", t:status())
+      end)
+    end)
+
+    it("is failed after it returned nil and an error", function()
+      run(function()
+        local t = task(function() return nil, "why" end)
+        t:await()
+        assert.equal("failed", t:status())
+      end)
+    end)
+
+    it("is done after it returned closed", function()
+      run(function()
+        local ch = rille.channel()
+        ch:close()
+        local t = task(function() return ch:recv() end)
+        t:await()
+        assert.equal("done", t:status())
+      end)
+    end)
+
+    it("is cancelled after a cancellation", function()
+      run(function()
+        local t = task(rille.yield)
+        t:cancel()
+        t:await()
+        assert.equal("cancelled", t:status())
+      end)
+    end)
+  end)
+end)
