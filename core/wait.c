@@ -56,12 +56,27 @@ static void fire_waiter(struct rille_waiter *waiter, int event) {
   end_wait(task, RILLE_FIRED);
 }
 
+/* One of the waiters that the task of `first` has on the same source, evenly
+ * at random: reservoir sampling, as in select.c. */
+static struct rille_waiter *choose_waiter(struct rille_waiter *first) {
+  const struct rille_wait *wait = &first->task->wait;
+  struct rille_waiter *choice = first;
+  uint32_t seen = 0;
+  for (uint32_t i = 0; i < wait->count; i++)
+    if (wait->waiters[i].source == first->source &&
+        rille_random(first->task->engine, ++seen) == 0)
+      choice = &wait->waiters[i];
+  return choice;
+}
+
 struct rille_waiter *rille_source_fire(struct rille_source *source, int event) {
   struct rille_node *node = rille_list_first(&source->waiters);
   struct rille_waiter *waiter;
   if (node == NULL)
     return NULL;
   waiter = RILLE_ENTRY(node, struct rille_waiter, node);
+  if (waiter->task->wait.flags & RILLE_WAIT_EVEN)
+    waiter = choose_waiter(waiter);
   fire_waiter(waiter, event);
   return waiter;
 }

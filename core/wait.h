@@ -53,7 +53,8 @@ enum rille_outcome {
 };
 
 enum rille_wait_flags {
-  RILLE_WAIT_SHIELDED = 1 /* no cancellation may interrupt it: a join */
+  RILLE_WAIT_SHIELDED = 1, /* no cancellation may interrupt it: a join */
+  RILLE_WAIT_EVEN = 2      /* of its waiters on one source any may fire */
 };
 
 struct rille_wait {

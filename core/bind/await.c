@@ -85,7 +85,7 @@ static int started_k(lua_State *L, int status, lua_KContext ctx) {
   task = rl_task_of(engine->core.current);
   if (await->done)
     return rl_return(L, task, push_kept(L, await));
-  return rl_wait_one(L, task, &await->source, 0, RILLE_FOREVER, 0, await_k);
+  return rl_wait_one(L, task, &await->source, 0, 0, await_k);
 }
 
 /***
@@ -148,8 +148,8 @@ int rille_wait(lua_State *L, struct rille_awaitable *awaitable,
   rille_source_init(&own->source, &await_source);
   own->k = k;
   own->ctx = ctx;
-  return rl_wait_one(L, task, &own->source, 0, RILLE_FOREVER,
-                     (lua_KContext)awaitable, awaitable_k);
+  return rl_wait_one(L, task, &own->source, 0, (lua_KContext)awaitable,
+                     awaitable_k);
 }
 
 void rille_wake(struct rille_awaitable *awaitable) {

@@ -207,17 +207,22 @@ bool rl_is_cancellation(lua_State *L, const struct rille_task *task, int index);
 
 /* suspend.c: how a C function waits */
 
+/* What somebody gets who resumes by hand a coroutine that waits. */
+#define RL_REFUSAL                                                             \
+  "rille: this coroutine waits for the engine, which alone may resume it"
+
 /* The running task, ready to wait: raises where a wait is impossible, and
  * does not return where it is cancelled. Every blocking call begins so. */
 struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine);
 
-/* Parks the running task as rille_wait_start does and suspends. */
+/* Parks the running task as rille_wait_start does, and suspends. */
 int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
-            uint32_t count, int64_t due, lua_KContext ctx, lua_KFunction k);
+            uint32_t count, int64_t due, int flags, lua_KContext ctx,
+            lua_KFunction k);
 
-/* The same on one source. */
+/* The same on one source, for as long as it takes. */
 int rl_wait_one(lua_State *L, struct rl_task *task, struct rille_source *source,
-                int slot, int64_t due, lua_KContext ctx, lua_KFunction k);
+                int slot, lua_KContext ctx, lua_KFunction k);
 
 /* A wait that no cancellation interrupts, on one source. */
 int rl_wait_shielded(lua_State *L, struct rl_task *task,

@@ -179,8 +179,7 @@ static int l_channel_send(lua_State *L) {
   lua_settop(L, 2);
   switch (send_value(L, channel, 1)) {
   case RILLE_MUST_WAIT:
-    return rl_wait_one(L, task, &channel->core.send, 2, RILLE_FOREVER, 0,
-                       send_k);
+    return rl_wait_one(L, task, &channel->core.send, 2, 0, send_k);
   case RILLE_CLOSED:
     return raise_closed(L, engine);
   case RILLE_FULL:
@@ -217,8 +216,7 @@ static int l_channel_recv(lua_State *L) {
     return rl_return(L, task, 1);
   if (kind == RILLE_CLOSED)
     return rl_return(L, task, push_closed(L, engine, 1));
-  return rl_wait_one(L, task, &channel->core.receive, 0, RILLE_FOREVER, 0,
-                     recv_k);
+  return rl_wait_one(L, task, &channel->core.receive, 0, 0, recv_k);
 }
 
 /***
@@ -303,8 +301,7 @@ static int l_channel_recv_many(lua_State *L) {
   task = rl_enter(L, engine);
   lua_settop(L, 2);
   if (!rille_source_ready(&channel->core.receive))
-    return rl_wait_one(L, task, &channel->core.receive, 0, RILLE_FOREVER, 0,
-                       recv_many_k);
+    return rl_wait_one(L, task, &channel->core.receive, 0, 0, recv_many_k);
   lua_newtable(L);
   take_more(L, channel, max);
   if (lua_rawlen(L, 3) == 0)
@@ -337,8 +334,8 @@ static int send_rest(lua_State *L, struct rl_engine *engine,
       luaL_error(L, "the list was changed while it was being sent");
     switch (send_value(L, channel, 1)) {
     case RILLE_MUST_WAIT:
-      return rl_wait_one(L, task, &channel->core.send, 4, RILLE_FOREVER,
-                         (lua_KContext)next, send_many_k);
+      return rl_wait_one(L, task, &channel->core.send, 4, (lua_KContext)next,
+                         send_many_k);
     case RILLE_CLOSED:
       return raise_closed(L, engine);
     case RILLE_FULL:
@@ -422,8 +419,7 @@ static int l_channel_iterate(lua_State *L) {
   if (recv_value(L, channel, 1, &kind))
     return rl_return(L, task, 1);
   if (kind == RILLE_MUST_WAIT)
-    return rl_wait_one(L, task, &channel->core.receive, 0, RILLE_FOREVER, 0,
-                       iterate_k);
+    return rl_wait_one(L, task, &channel->core.receive, 0, 0, iterate_k);
   if (!channel->failed) {
     lua_pushnil(L);
     return 1;

@@ -15,6 +15,26 @@
 static int resume_k(lua_State *L, int status, lua_KContext ctx);
 static int wrap_k(lua_State *L, int status, lua_KContext ctx);
 
+/* A coroutine between the task and the one that waits: until the engine has
+ * resumed it nobody else may. The task's own always belongs to the engine. */
+static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
+  if (rl_task_of(engine->core.current)->thread.L != L)
+    rl_set_owned(L, engine, L, owned);
+}
+
+/* What is inside waits: so does L. */
+static int pass_outward(lua_State *L, lua_KFunction k) {
+  own_between(L, rl_engine(L), true);
+  lua_pushlightuserdata(L, (void *)&rl_mark);
+  return lua_yieldk(L, 1, 0, k);
+}
+
+/* Lua's own resume took L up, which waits: it waits on. */
+static int refuse(lua_State *L, lua_KFunction k) {
+  lua_pushliteral(L, RL_REFUSAL);
+  return lua_yieldk(L, 1, 0, k);
+}
+
 /* Resumes `co` with `count` values from its stack. Returns the number of
  * results, now on L; -1 and an error there; or -2: the task waits. */
 static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
@@ -66,10 +86,8 @@ static lua_State *check_thread(lua_State *L, int index) {
 }
 
 static int finish_resume(lua_State *L, int results) {
-  if (results == -2) {
-    lua_pushlightuserdata(L, (void *)&rl_mark);
-    return lua_yieldk(L, 1, 0, resume_k);
-  }
+  if (results == -2)
+    return pass_outward(L, resume_k);
   lua_pushboolean(L, results >= 0);
   if (results < 0)
     results = 1;
@@ -81,8 +99,9 @@ static int resume_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   lua_State *co = check_thread(L, 1);
   (void)status, (void)ctx;
-  if (engine->running != L) /* not the engine: it waits on */
-    return finish_resume(L, -2);
+  if (engine->running != L) /* by Lua's own resume: it waits on */
+    return refuse(L, resume_k);
+  own_between(L, engine, false);
   if (lua_status(co) != LUA_YIELD) {
     lua_pushliteral(L, "cannot resume dead coroutine");
     return finish_resume(L, -1);
@@ -105,10 +124,8 @@ static int l_coroutine_resume(lua_State *L) {
 
 static int finish_wrap(lua_State *L, lua_State *co, int results) {
   int status;
-  if (results == -2) {
-    lua_pushlightuserdata(L, (void *)&rl_mark);
-    return lua_yieldk(L, 1, 0, wrap_k);
-  }
+  if (results == -2)
+    return pass_outward(L, wrap_k);
   if (results >= 0)
     return results;
   status = lua_status(co);
@@ -131,7 +148,8 @@ static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
   lua_State *co = check_thread(L, lua_upvalueindex(2));
   (void)status, (void)ctx;
   if (engine->running != L)
-    return finish_wrap(L, co, -2);
+    return refuse(L, wrap_k);
+  own_between(L, engine, false);
   if (lua_status(co) != LUA_YIELD)
     return luaL_error(L, "cannot resume dead coroutine");
   return finish_wrap(L, co, run(L, engine, co, 0));

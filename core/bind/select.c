@@ -272,8 +272,8 @@ static int wait_for(lua_State *L, struct rl_engine *engine,
   lay_out_values(L, selector);
   if (timeout != RILLE_FOREVER)
     timeout = rille_time_add(rille_now(&engine->core), timeout);
-  return rl_wait(L, task, selector->waiters, selector->count, timeout, 0,
-                 wait_k);
+  return rl_wait(L, task, selector->waiters, selector->count, timeout,
+                 selector->ordered ? 0 : RILLE_WAIT_EVEN, 0, wait_k);
 }
 
 /***

@@ -99,30 +99,27 @@ struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
   return task;
 }
 
-static int wait_flagged(lua_State *L, struct rl_task *task,
-                        struct rille_waiter *waiters, uint32_t count,
-                        int64_t due, int flags, lua_KContext ctx,
-                        lua_KFunction k) {
-  struct rl_engine *engine = rl_engine(L);
+int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
+            uint32_t count, int64_t due, int flags, lua_KContext ctx,
+            lua_KFunction k) {
   const struct rille_cancel *by = task->core.top->by;
-  park(L, engine, task);
+  park(L, rl_engine(L), task);
   rille_wait_start(&task->core, waiters, count, due, flags);
-  if (by != NULL && !(flags & RILLE_WAIT_SHIELDED))
-    rille_wait_limit(&task->core, rille_cancel_grace(by));
+  if (by != NULL && !(flags & RILLE_WAIT_SHIELDED)) {
+    if (shielded_now(task))
+      rille_wait_limit(&task->core, rille_cancel_grace(by));
+    else
+      rille_wait_cancel(&task->core);
+  }
   return suspend(L, ctx, k);
 }
 
-int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
-            uint32_t count, int64_t due, lua_KContext ctx, lua_KFunction k) {
-  return wait_flagged(L, task, waiters, count, due, 0, ctx, k);
-}
-
 int rl_wait_one(lua_State *L, struct rl_task *task, struct rille_source *source,
-                int slot, int64_t due, lua_KContext ctx, lua_KFunction k) {
+                int slot, lua_KContext ctx, lua_KFunction k) {
   struct rille_waiter *one = &task->core.wait.one;
   one->source = source;
   one->slot = slot;
-  return wait_flagged(L, task, one, 1, due, 0, ctx, k);
+  return rl_wait(L, task, one, 1, RILLE_FOREVER, 0, ctx, k);
 }
 
 int rl_wait_shielded(lua_State *L, struct rl_task *task,
@@ -130,8 +127,7 @@ int rl_wait_shielded(lua_State *L, struct rl_task *task,
                      lua_KFunction k) {
   struct rille_waiter *one = &task->core.wait.one;
   one->source = source;
-  return wait_flagged(L, task, one, 1, RILLE_FOREVER, RILLE_WAIT_SHIELDED, ctx,
-                      k);
+  return rl_wait(L, task, one, 1, RILLE_FOREVER, RILLE_WAIT_SHIELDED, ctx, k);
 }
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {
@@ -160,8 +156,7 @@ static int refuse_resume(lua_State *L, struct rl_engine *engine,
   struct rl_task *task = rl_thread_task(engine, L);
   if (task != NULL)
     lua_settop(L, task->top);
-  lua_pushliteral(L, "rille: this coroutine waits for the engine, which alone "
-                     "may resume it");
+  lua_pushliteral(L, RL_REFUSAL);
   return lua_yieldk(L, 1, ctx, k);
 }
 

@@ -314,7 +314,7 @@ static int l_task_await(lua_State *L) {
   task->core.awaited = 1;
   if (rille_task_ended(&task->core))
     return rl_return(L, self, rl_push_task_result(L, engine, 1));
-  return rl_wait_one(L, self, &task->core.ended, 0, RILLE_FOREVER, 0, await_k);
+  return rl_wait_one(L, self, &task->core.ended, 0, 0, await_k);
 }
 
 /***

@@ -28,7 +28,7 @@ static int sleep_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int sleep_until(lua_State *L, struct rl_task *task, int64_t due) {
-  return rl_wait(L, task, NULL, 0, due, 0, sleep_k);
+  return rl_wait(L, task, NULL, 0, due, 0, 0, sleep_k);
 }
 
 /***
@@ -114,9 +114,10 @@ static int push_alarm(lua_State *L, struct rl_engine *engine,
     lua_pushboolean(L, 1);
     return 1;
   }
-  alarm->count = alarm->period > 0 ? (now - alarm->start) / alarm->period
-                                   : alarm->count + 1;
-  alarm->due = rille_time_add(alarm->start, alarm->period * (alarm->count + 1));
+  alarm->count = (now - alarm->start) / alarm->period;
+  alarm->due = alarm->count + 1 > (RILLE_FOREVER - alarm->start) / alarm->period
+                   ? RILLE_FOREVER
+                   : alarm->start + alarm->period * (alarm->count + 1);
   if (!rille_list_empty(&alarm->source.waiters))
     want_alarm(&engine->core, &alarm->source, true);
   lua_pushinteger(L, alarm->count);
@@ -139,7 +140,7 @@ static int wait_alarm(lua_State *L, struct rl_engine *engine,
   lua_settop(L, 1);
   if (alarm_ready(&alarm->source))
     return rl_return(L, task, push_alarm(L, engine, alarm));
-  return rl_wait_one(L, task, &alarm->source, 0, RILLE_FOREVER, 0, wait_k);
+  return rl_wait_one(L, task, &alarm->source, 0, 0, wait_k);
 }
 
 static int stop_alarm(lua_State *L, struct rl_alarm *alarm) {
