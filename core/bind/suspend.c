@@ -81,20 +81,29 @@ static bool shielded_now(struct rl_task *task) {
          rille_now(task->core.engine) < rille_cancel_grace(by);
 }
 
-struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
-  struct rl_task *task;
+struct rl_task *rl_can_wait(lua_State *L, struct rl_engine *engine) {
   if (engine->core.current == NULL || engine->running != L ||
       !lua_isyieldable(L))
     refuse(L, engine);
-  task = rl_task_of(engine->core.current);
+  return rl_task_of(engine->core.current);
+}
+
+bool rl_cleans_up(lua_State *L, struct rl_task *task) {
+  bool shielded = false;
   if (task->core.top->by != NULL) {
     task->waiting = L;
-    if (!shielded_now(task)) {
-      park(L, engine, task);
-      rille_wait_turn(&task->core); /* through the queue: nobody may spin */
-      suspend(L, 0, cancelled_k);
-    }
+    shielded = shielded_now(task);
     task->waiting = NULL;
+  }
+  return shielded;
+}
+
+struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
+  struct rl_task *task = rl_can_wait(L, engine);
+  if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
+    park(L, engine, task);
+    rille_wait_turn(&task->core); /* through the queue: nobody may spin */
+    suspend(L, 0, cancelled_k);
   }
   return task;
 }
