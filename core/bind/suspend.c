@@ -220,11 +220,13 @@ void rl_take(lua_State *L, struct rille_waiter *peer) {
  * above it otherwise than by that call: an error is being unwound through
  * <close> variables. The protected function stands in a known slot of the
  * caller's frame, which ends below the frame above it: so the slot can be
- * read only if the frame above is not that function's.
+ * read only if the frame above is not that function's, or if that is a vararg
+ * function, whose frame Lua moves up: then the two are equal.
  */
-static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *caller) {
+static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
+                    lua_Debug *caller) {
   lua_CFunction f;
-  int slot;
+  int slot, same;
   lua_getinfo(L, "f", caller);
   f = lua_tocfunction(L, -1);
   lua_pop(L, 1);
@@ -240,8 +242,10 @@ static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *caller) {
     return false;
   if (lua_getlocal(L, caller, slot) == NULL)
     return false;
-  lua_pop(L, 1);
-  return true;
+  lua_getinfo(L, "f", frame);
+  same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return !same;
 }
 
 static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
@@ -254,7 +258,7 @@ static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
     if (*frame.namewhat == '\0' && !frame.istailcall &&
         lua_getstack(L, level + 1, &caller)) {
       lua_getinfo(L, "S", &caller);
-      if (strcmp(caller.what, "C") == 0 && unwinds(L, engine, &caller))
+      if (strcmp(caller.what, "C") == 0 && unwinds(L, engine, &frame, &caller))
         return true;
     }
   }
