@@ -265,14 +265,15 @@ describe("rille.await", function()
 
   it("runs the cancel function once when it is cancelled", function()
     local cancelled = 0
-    local value, err = rille.run(rille.timeout, 0.005, rille.await, function(resolve)
-      local timer = ring(10000, resolve)
-      return function()
-        cancelled = cancelled + 1
-        timer:close()
-      end
+    local err = rille.run(function()
+      return select(2, rille.timeout(0.005, rille.await, function(resolve)
+        local timer = ring(10000, resolve)
+        return function()
+          cancelled = cancelled + 1
+          timer:close()
+        end
+      end))
     end)
-    assert.is_nil(value)
     assert.is_true(rille.is_error(err, "timeout"))
     assert.equal(1, cancelled)
   end)
@@ -305,9 +306,10 @@ describe("rille.await", function()
       rille.scope(function(scope)
         for i = 1, 100 do
           scope:go(function()
-            sum = sum + rille.await(function(resolve)
+            local value = rille.await(function(resolve)
               ring(i % 5, function() resolve(i) end)
             end)
+            sum = sum + value
           end)
         end
       end)
