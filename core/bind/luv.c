@@ -10,25 +10,40 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* The beginning of luv_ctx_t, as in luv 1.3x to 1.5x. */
+/* luv_ctx_t, as in luv 1.3x to 1.5x; known by its size. */
 struct luv_context {
   uv_loop_t *loop;
+  lua_State *L;
+  void (*callbacks[3])(void);
+  int mode; /* how luv runs the loop: -1 if it does not */
+  void *extra;
 };
 
 typedef void set_loop_fn(lua_State *L, uv_loop_t *loop);
 
-uv_loop_t *rl_luv_loop(lua_State *L) {
+/* The context of a luv that is loaded, or NULL. */
+static struct luv_context *find_context(lua_State *L) {
   struct luv_context *context;
-  uv_loop_t *loop = NULL;
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, -1, "luv");
   lua_getfield(L, LUA_REGISTRYINDEX, "luv_context");
   context = lua_touserdata(L, -1);
-  if (lua_istable(L, -2) && lua_type(L, -1) == LUA_TUSERDATA &&
-      lua_rawlen(L, -1) >= sizeof *context)
-    loop = context->loop;
+  if (!lua_istable(L, -2) || lua_type(L, -1) != LUA_TUSERDATA ||
+      lua_rawlen(L, -1) != sizeof *context)
+    context = NULL;
   lua_pop(L, 3);
-  return loop;
+  return context;
+}
+
+uv_loop_t *rl_luv_loop(lua_State *L) {
+  struct luv_context *context = find_context(L);
+  return context != NULL ? context->loop : NULL;
+}
+
+void rl_luv_running(lua_State *L, struct rl_engine *engine, bool running) {
+  struct luv_context *context = find_context(L);
+  if (context != NULL && context->loop == rille_loop_uv(&engine->core))
+    context->mode = running ? UV_RUN_DEFAULT : -1;
 }
 
 /* Pushes the path of luv's library, or raises. */
@@ -82,6 +97,8 @@ static int l_uv(lua_State *L) {
   lua_settop(L, 0);
   require_luv(L);
   loop = rl_luv_loop(L);
+  if (rille_loop_running(&engine->core))
+    rl_luv_running(L, engine, true);
   if (loop != rille_loop_uv(&engine->core))
     luaL_error(L, "luv was loaded on a loop of its own; require \"rille\" "
                   "before it, or open the engine on luv's loop");
