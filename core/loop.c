@@ -61,16 +61,17 @@ static void arm_timer(struct rille_loop *loop) {
  * handle is active. */
 static void advance_clock(struct rille_loop *loop) {
   struct rille_engine *engine = loop->engine;
-  int64_t next;
-  if (!engine->clock.is_virtual || !rille_list_empty(&engine->ready))
+  if (!engine->clock.is_virtual)
     return;
-  set_awake(loop, false);
-  next = rille_timer_next(engine);
-  if (next == RILLE_FOREVER || uv_loop_alive(loop->uv))
-    return;
-  if (next > engine->clock.instant)
-    engine->clock.instant = next;
-  rille_timer_run(engine);
+  while (rille_list_empty(&engine->ready)) {
+    int64_t next = rille_timer_next(engine);
+    set_awake(loop, false);
+    if (next == RILLE_FOREVER || uv_loop_alive(loop->uv))
+      return;
+    if (next > engine->clock.instant)
+      engine->clock.instant = next;
+    rille_timer_run(engine);
+  }
 }
 
 static void resume_ready(struct rille_engine *engine) {

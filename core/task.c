@@ -69,5 +69,7 @@ struct rille_scope *rille_task_innermost(const struct rille_task *task) {
 const char *rille_task_status_name(const struct rille_task *task) {
   static const char *const names[] = {
       "pending", "ready", "waiting", "running", "done", "failed", "cancelled"};
+  if (task->status == RILLE_TASK_PENDING && task->slot)
+    return names[RILLE_TASK_READY];
   return names[task->status];
 }

@@ -19,7 +19,7 @@
 struct rille_scope;
 
 enum rille_task_status {
-  RILLE_TASK_PENDING, /* not started: new, or waits for a place to run */
+  RILLE_TASK_PENDING, /* not started */
   RILLE_TASK_READY,
   RILLE_TASK_WAITING,
   RILLE_TASK_RUNNING,
@@ -78,6 +78,7 @@ static inline bool rille_task_ended(const struct rille_task *task) {
 /* The scope in which what `task` starts now would be. */
 struct rille_scope *rille_task_innermost(const struct rille_task *task);
 
+/* As people know it: "pending" is who waits for a place to run. */
 const char *rille_task_status_name(const struct rille_task *task);
 
 #endif

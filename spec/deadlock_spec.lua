@@ -46,7 +46,7 @@ describe("deadlock", function()
   end)
 
   it("says that a task waits in a select", function()
-    contains(report(function() rille.select { { rille.channel() } } end), "select")
+    contains(report(function() rille.select { { rille.channel() } } end), "recv")
   end)
 
   it("says which task another waits for", function()
@@ -157,13 +157,16 @@ end)
 
 describe("rille.dump", function()
   local function dump(fn)
-    return run(function()
-      fn(rille.root())
-      helper.settle()
-      local text = rille.dump()
-      rille.root():cancel()
-      return text
+    local text
+    run(function()
+      rille.scope(function(s)
+        fn(s)
+        helper.settle()
+        text = rille.dump()
+        s:cancel()
+      end)
     end)
+    return text
   end
 
   it("returns text without an io", function()
@@ -206,11 +209,11 @@ describe("rille.dump", function()
 
   it("says since when", function()
     run(function()
-      rille.root():go({ name = "sleeper" }, rille.sleep, 99)
+      local sleeper = rille.root():go({ name = "sleeper" }, rille.sleep, 99)
       rille.sleep(42)
       local line = rille.dump():match("[^\n]*sleeper[^\n]*")
       contains(line, "42")
-      rille.root():cancel()
+      sleeper:cancel()
     end)
   end)
 

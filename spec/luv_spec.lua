@@ -64,7 +64,7 @@ describe("rille.uv", function()
         OPEN = { uv.new_timer(), uv.new_tcp(), uv.new_idle() }
         OPEN[1]:start(10000, 0, print)
         pcall(rille.run, function()
-          rille.current():scope():go({ daemon = true }, rille.sleep, 100)
+          rille.root():go({ daemon = true }, rille.sleep, 100)
           rille.sleep(0.001)
         end)]])
     end)
@@ -93,7 +93,7 @@ describe("rille.uv", function()
         OPEN = { uv.new_timer(), uv.new_tcp(), uv.new_idle() }
         OPEN[1]:start(10000, 0, print)
         pcall(rille.run, function()
-          rille.current():scope():go({ daemon = true }, rille.sleep, 100)
+          rille.root():go({ daemon = true }, rille.sleep, 100)
           rille.sleep(0.001)
         end)]])
     end)
@@ -115,7 +115,7 @@ describe("rille.uv", function()
       rille.run(function()
         OPEN = uv.new_timer()
         OPEN:start(10000, 0, print)
-        rille.current():scope():go(rille.sleep, 100)
+        rille.root():go(rille.sleep, 100)
         rille.sleep(0.001)
         os.exit(3)
       end)]]
@@ -256,7 +256,7 @@ describe("rille.await", function()
   it("lets other tasks run while it waits", function()
     local events = {}
     rille.run(function()
-      rille.current():scope():go(function() events[#events + 1] = "other" end)
+      rille.root():go(function() events[#events + 1] = "other" end)
       rille.await(function(resolve) ring(5, resolve) end)
       events[#events + 1] = "rang"
     end)
@@ -265,14 +265,15 @@ describe("rille.await", function()
 
   it("runs the cancel function once when it is cancelled", function()
     local cancelled = 0
-    local value, err = rille.run(rille.timeout, 0.005, rille.await, function(resolve)
-      local timer = ring(10000, resolve)
-      return function()
-        cancelled = cancelled + 1
-        timer:close()
-      end
+    local err = rille.run(function()
+      return select(2, rille.timeout(0.005, rille.await, function(resolve)
+        local timer = ring(10000, resolve)
+        return function()
+          cancelled = cancelled + 1
+          timer:close()
+        end
+      end))
     end)
-    assert.is_nil(value)
     assert.is_true(rille.is_error(err, "timeout"))
     assert.equal(1, cancelled)
   end)
@@ -305,9 +306,10 @@ describe("rille.await", function()
       rille.scope(function(scope)
         for i = 1, 100 do
           scope:go(function()
-            sum = sum + rille.await(function(resolve)
+            local value = rille.await(function(resolve)
               ring(i % 5, function() resolve(i) end)
             end)
+            sum = sum + value
           end)
         end
       end)

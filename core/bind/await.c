@@ -62,8 +62,6 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   if (rl_outcome(L, ctx, await_k) != RILLE_CANCELLED)
     return await->count;
-  if (await->done) /* it had ended all the same */
-    return push_kept(L, await);
   await->done = true;
   if (!lua_isnil(L, 3)) {
     lua_settop(L, 3);

@@ -163,6 +163,9 @@ const char *rl_to_span(lua_State *L, int index, int64_t *span);
 
 void rl_push_seconds(lua_State *L, int64_t ns);
 
+/* As luaL_argerror, but the place is where a user's code made the call. */
+int rl_arg_error(lua_State *L, int index, const char *message);
+
 /* Raises an argument error for a key of the table at `index` that is not in
  * `known`, a list that ends with NULL; nil is an empty table. */
 void rl_check_options(lua_State *L, int index, const char *const known[]);
@@ -210,6 +213,13 @@ bool rl_is_cancellation(lua_State *L, const struct rille_task *task, int index);
 /* What somebody gets who resumes by hand a coroutine that waits. */
 #define RL_REFUSAL                                                             \
   "rille: this coroutine waits for the engine, which alone may resume it"
+
+/* The running task; raises where a wait is impossible, and says why. */
+struct rl_task *rl_can_wait(lua_State *L, struct rl_engine *engine);
+
+/* Whether the running task is cancelled but stands in a cleanup that may
+ * still wait. */
+bool rl_cleans_up(lua_State *L, struct rl_task *task);
 
 /* The running task, ready to wait: raises where a wait is impossible, and
  * does not return where it is cancelled. Every blocking call begins so. */

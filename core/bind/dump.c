@@ -39,6 +39,8 @@ static void add_wait(struct dump *dump, const struct rl_task *task) {
   luaL_addvalue(dump->buffer);
   if (wait->count == 0)
     luaL_addstring(dump->buffer, "sleep");
+  else if (wait->waiters != &wait->one)
+    luaL_addstring(dump->buffer, "select ");
   for (uint32_t i = 0; i < wait->count; i++) {
     const struct rille_source *source = wait->waiters[i].source;
     luaL_addstring(dump->buffer, i > 0 ? ", " : "");

@@ -55,6 +55,36 @@ void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot) {
   lua_remove(L, -2);
 }
 
+/* Pushes "file:line: " of the nearest frame that is not of the engine. */
+static void push_place(lua_State *L) {
+  lua_Debug frame;
+  for (int level = 1; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.currentline > 0 && strncmp(frame.source, "@rille.", 7) != 0) {
+      lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+      return;
+    }
+  }
+  lua_pushliteral(L, "");
+}
+
+int rl_arg_error(lua_State *L, int index, const char *message) {
+  lua_Debug frame;
+  const char *name = NULL;
+  if (lua_getstack(L, 0, &frame)) {
+    lua_getinfo(L, "n", &frame);
+    name = frame.name;
+  }
+  if (name == NULL)
+    return luaL_argerror(L, index, message);
+  if (strcmp(frame.namewhat, "method") == 0)
+    index--;
+  push_place(L);
+  lua_pushfstring(L, "%sbad argument #%d to '%s' (%s)", lua_tostring(L, -1),
+                  index, name, message);
+  return lua_error(L);
+}
+
 const char *rl_to_span(lua_State *L, int index, int64_t *span) {
   lua_Number seconds;
   if (lua_type(L, index) != LUA_TNUMBER)
@@ -75,7 +105,7 @@ int64_t rl_check_span(lua_State *L, int index) {
   int64_t span = 0;
   const char *wrong = rl_to_span(L, index, &span);
   if (wrong != NULL)
-    luaL_argerror(
+    rl_arg_error(
         L, index,
         lua_type(L, index) == LUA_TNUMBER
             ? wrong
@@ -87,7 +117,9 @@ void rl_push_seconds(lua_State *L, int64_t ns) {
   if (ns == RILLE_FOREVER)
     lua_pushnumber(L, HUGE_VAL);
   else
-    lua_pushnumber(L, (lua_Number)ns / (lua_Number)RILLE_SECOND);
+    lua_pushnumber(L, (lua_Number)(ns / RILLE_SECOND) +
+                          (lua_Number)(ns % RILLE_SECOND) /
+                              (lua_Number)RILLE_SECOND);
 }
 
 /* Letters to change, insert or delete to make `a` of `b`, for short words:
@@ -140,18 +172,21 @@ static int unknown_option(lua_State *L, int index, const char *name,
     lua_pushfstring(L, "unknown option '%s'; did you mean '%s'?", name, hint);
   else
     lua_pushfstring(L, "unknown option '%s'", name);
-  return luaL_argerror(L, index, lua_tostring(L, -1));
+  return rl_arg_error(L, index, lua_tostring(L, -1));
 }
 
 void rl_check_options(lua_State *L, int index, const char *const known[]) {
   if (lua_isnoneornil(L, index))
     return;
-  luaL_checktype(L, index, LUA_TTABLE);
+  if (!lua_istable(L, index))
+    rl_arg_error(
+        L, index,
+        lua_pushfstring(L, "table expected, got %s", luaL_typename(L, index)));
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
-      luaL_argerror(L, index, "option names must be strings");
+      rl_arg_error(L, index, "option names must be strings");
     if (!listed(lua_tostring(L, -1), known))
       unknown_option(L, index, lua_tostring(L, -1), known);
   }
@@ -159,8 +194,8 @@ void rl_check_options(lua_State *L, int index, const char *const known[]) {
 
 static int bad_option(lua_State *L, int index, const char *name,
                       const char *what) {
-  return luaL_argerror(L, index,
-                       lua_pushfstring(L, "option '%s': %s", name, what));
+  return rl_arg_error(L, index,
+                      lua_pushfstring(L, "option '%s': %s", name, what));
 }
 
 int rl_option(lua_State *L, int index, const char *name, int type) {
@@ -239,7 +274,7 @@ static int l_check_span(lua_State *L) {
   const char *wrong = rl_to_span(L, 1, &span);
   if (wrong == NULL)
     return 0;
-  luaL_where(L, 2);
+  push_place(L);
   lua_pushfstring(L, "%sbad argument #%d to '%s' (%s, got %s)",
                   lua_tostring(L, -1), (int)lua_tointeger(L, 3),
                   lua_tostring(L, 2), wrong, luaL_tolstring(L, 1, NULL));
@@ -250,7 +285,7 @@ static int l_check_span(lua_State *L) {
 static int l_check_function(lua_State *L) {
   if (lua_isfunction(L, 1))
     return 0;
-  luaL_where(L, 2);
+  push_place(L);
   lua_pushfstring(L, "%sbad argument #%d to '%s' (function expected, got %s)",
                   lua_tostring(L, -1), (int)lua_tointeger(L, 3),
                   lua_tostring(L, 2), luaL_typename(L, 1));

@@ -122,9 +122,9 @@ static struct rl_scope *push_parent(lua_State *L, struct rl_engine *engine) {
   }
   parent = rl_test(L, -1, &rl_scope_type);
   if (parent == NULL)
-    luaL_argerror(L, 1, "option 'parent': a scope expected");
+    rl_arg_error(L, 1, "option 'parent': a scope expected");
   else if (parent->core.state == RILLE_SCOPE_ENDED)
-    luaL_argerror(L, 1, "option 'parent': that scope has ended");
+    rl_arg_error(L, 1, "option 'parent': that scope has ended");
   return parent;
 }
 
@@ -135,11 +135,11 @@ static uint32_t limit_option(lua_State *L) {
     int exact;
     lua_Integer n = lua_tointegerx(L, -1, &exact);
     if (!exact || n < 1 || n > INT32_MAX)
-      luaL_argerror(L, 1,
-                    lua_pushfstring(L,
-                                    "option 'concurrency': a whole number "
-                                    "from 1 expected, got %f",
-                                    lua_tonumber(L, -1)));
+      rl_arg_error(L, 1,
+                   lua_pushfstring(L,
+                                   "option 'concurrency': a whole number "
+                                   "from 1 expected, got %f",
+                                   lua_tonumber(L, -1)));
     limit = (uint32_t)n;
   }
   lua_pop(L, 1);
@@ -156,21 +156,19 @@ static void set_name(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
-/* open(options): a new scope, the innermost one of the running task. */
+/* scope(options): a new scope, the innermost one of the running task. */
 static int l_scope_open(lua_State *L) {
   static const char *const inherits[] = {"all", "cancel", NULL};
   static const char *const on_errors[] = {"cancel", "continue", NULL};
   struct rl_engine *engine = rl_engine(L);
-  struct rille_task *task = engine->core.current;
+  struct rl_task *task;
   struct rl_scope *scope, *parent;
   int64_t timeout, deadline, grace;
   uint32_t limit;
   bool shield, keep_going;
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
-  if (task == NULL)
-    luaL_error(L, "a scope can be opened only inside a task; call this from "
-                  "a function given to rille.run()");
+  task = rl_can_wait(L, engine);
   timeout = rl_option_span(L, 1, "timeout", RILLE_FOREVER);
   deadline = rl_option_span(L, 1, "deadline", RILLE_FOREVER);
   grace = rl_option_span(L, 1, "grace", RL_GRACE);
@@ -188,14 +186,19 @@ static int l_scope_open(lua_State *L) {
   scope->core.grace = grace;
   scope->core.limit = limit;
   scope->keep_going = keep_going;
-  rille_scope_open(&scope->core, &parent->core, task, shield);
+  if (!shield && rl_cleans_up(L, task)) { /* out of reach, within the grace */
+    int64_t end = rille_cancel_grace(task->core.top->by);
+    shield = true;
+    deadline = end < deadline ? end : deadline;
+  }
+  rille_scope_open(&scope->core, &parent->core, &task->core, shield);
   if (timeout != RILLE_FOREVER) {
     timeout = rille_time_add(rille_now(&engine->core), timeout);
     deadline = timeout < deadline ? timeout : deadline;
   }
   if (deadline != RILLE_FOREVER)
     rille_scope_set_deadline(&scope->core, deadline);
-  if (engine->root == NULL && engine->run != NULL && task == &engine->run->core)
+  if (engine->root == NULL && engine->run != NULL && task == engine->run)
     engine->root = &scope->core;
   return 1;
 }
@@ -214,11 +217,8 @@ static int join_k(lua_State *L, int status, lua_KContext ctx) {
 static int join(lua_State *L, struct rl_scope *scope, bool waited) {
   struct rl_engine *engine = rl_engine(L);
   if (!rille_scope_leave(&scope->core)) {
-    if (engine->core.current == NULL || engine->running != L ||
-        !lua_isyieldable(L))
-      rl_enter(L, engine); /* raises the reason */
-    return rl_wait_shielded(L, rl_task_of(engine->core.current),
-                            &scope->core.idle, 0, join_k);
+    struct rl_task *task = rl_can_wait(L, engine);
+    return rl_wait_shielded(L, task, &scope->core.idle, 0, join_k);
   }
   lua_pushboolean(L, waited);
   return 1;
@@ -653,7 +653,7 @@ void rl_open_scope(lua_State *L) {
   static const luaL_Reg meta[] = {{"__tostring", l_scope_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"root", l_scope_root}, {NULL, NULL}};
-  static const luaL_Reg inner[] = {{"open", l_scope_open},
+  static const luaL_Reg inner[] = {{"scope", l_scope_open},
                                    {"leave", l_scope_leave},
                                    {"finish", l_scope_finish},
                                    {"innermost", l_scope_innermost},

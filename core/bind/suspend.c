@@ -81,20 +81,29 @@ static bool shielded_now(struct rl_task *task) {
          rille_now(task->core.engine) < rille_cancel_grace(by);
 }
 
-struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
-  struct rl_task *task;
+struct rl_task *rl_can_wait(lua_State *L, struct rl_engine *engine) {
   if (engine->core.current == NULL || engine->running != L ||
       !lua_isyieldable(L))
     refuse(L, engine);
-  task = rl_task_of(engine->core.current);
+  return rl_task_of(engine->core.current);
+}
+
+bool rl_cleans_up(lua_State *L, struct rl_task *task) {
+  bool shielded = false;
   if (task->core.top->by != NULL) {
     task->waiting = L;
-    if (!shielded_now(task)) {
-      park(L, engine, task);
-      rille_wait_turn(&task->core); /* through the queue: nobody may spin */
-      suspend(L, 0, cancelled_k);
-    }
+    shielded = shielded_now(task);
     task->waiting = NULL;
+  }
+  return shielded;
+}
+
+struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
+  struct rl_task *task = rl_can_wait(L, engine);
+  if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
+    park(L, engine, task);
+    rille_wait_turn(&task->core); /* through the queue: nobody may spin */
+    suspend(L, 0, cancelled_k);
   }
   return task;
 }
@@ -211,11 +220,13 @@ void rl_take(lua_State *L, struct rille_waiter *peer) {
  * above it otherwise than by that call: an error is being unwound through
  * <close> variables. The protected function stands in a known slot of the
  * caller's frame, which ends below the frame above it: so the slot can be
- * read only if the frame above is not that function's.
+ * read only if the frame above is not that function's, or if that is a vararg
+ * function, whose frame Lua moves up: then the two are equal.
  */
-static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *caller) {
+static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
+                    lua_Debug *caller) {
   lua_CFunction f;
-  int slot;
+  int slot, same;
   lua_getinfo(L, "f", caller);
   f = lua_tocfunction(L, -1);
   lua_pop(L, 1);
@@ -231,8 +242,10 @@ static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *caller) {
     return false;
   if (lua_getlocal(L, caller, slot) == NULL)
     return false;
-  lua_pop(L, 1);
-  return true;
+  lua_getinfo(L, "f", frame);
+  same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return !same;
 }
 
 static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
@@ -245,7 +258,7 @@ static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
     if (*frame.namewhat == '\0' && !frame.istailcall &&
         lua_getstack(L, level + 1, &caller)) {
       lua_getinfo(L, "S", &caller);
-      if (strcmp(caller.what, "C") == 0 && unwinds(L, engine, &caller))
+      if (strcmp(caller.what, "C") == 0 && unwinds(L, engine, &frame, &caller))
         return true;
     }
   }

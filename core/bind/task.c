@@ -210,10 +210,11 @@ void rl_task_finish(lua_State *L, struct rl_engine *engine,
   rl_push_task(L, engine, task);
   lua_insert(L, base);
   index = base++;
-  if (ok && returned_failure(L, engine, base)) {
+  if (ok && !task->main && returned_failure(L, engine, base)) {
     lua_remove(L, base);
     ok = false;
-  } else if (!ok && rl_is_cancellation(L, &task->core, base)) {
+  } else if (!ok &&
+             (engine->closing || rl_is_cancellation(L, &task->core, base))) {
     status = RILLE_TASK_ENDED_CANCELLED;
     count = 1;
   }
@@ -363,8 +364,12 @@ static int l_task_name(lua_State *L) {
 @return the scope that owns it
 */
 static int l_task_scope(lua_State *L) {
-  rl_check(L, 1, &rl_task_type);
-  lua_getiuservalue(L, 1, RL_TASK_SCOPE);
+  const struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_engine *engine = rl_engine(L);
+  if (task->main && task == engine->run && engine->root != NULL)
+    rl_push_scope(L, engine, engine->root);
+  else
+    lua_getiuservalue(L, 1, RL_TASK_SCOPE);
   return 1;
 }
 

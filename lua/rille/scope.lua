@@ -37,10 +37,8 @@ function rille.scope(opts, fn)
   if fn == nil and type(opts) == "function" then
     opts, fn = nil, opts
   end
-  if fn ~= nil and type(fn) ~= "function" then
-    error(("bad argument #2 to 'scope' (function expected, got %s)"):format(type(fn)), 2)
-  end
-  local s = core.open(opts)
+  if fn ~= nil then core.check_function(fn, "scope", 2) end
+  local s = core.scope(opts)
   if not fn then return s end
   return run_block(s, fn, s)
 end
@@ -57,7 +55,7 @@ end
 function rille.timeout(seconds, fn, ...)
   core.check_span(seconds, "timeout", 1)
   core.check_function(fn, "timeout", 2)
-  return run_block(core.open{timeout = seconds}, fn, ...)
+  return run_block(core.scope{timeout = seconds}, fn, ...)
 end
 
 --- Runs `fn(...)` out of reach of cancellation from outside, in this task.
@@ -71,11 +69,11 @@ end
 -- @usage rille.shield(2, function() connection:flush() end)
 function rille.shield(seconds, fn, ...)
   if type(seconds) == "function" then
-    return run_block(core.open{shield = true}, seconds, fn, ...)
+    return run_block(core.scope{shield = true}, seconds, fn, ...)
   end
   core.check_span(seconds, "shield", 1)
   core.check_function(fn, "shield", 2)
-  return run_block(core.open{shield = true, timeout = seconds}, fn, ...)
+  return run_block(core.scope{shield = true, timeout = seconds}, fn, ...)
 end
 
 -- Takes the last cleanup off the list of `info`.
@@ -97,7 +95,7 @@ local function clean_up(s)
   local info = core.info(s)
   close_owned(info)
   if not (info.defers and info.defers[1]) then return end
-  local shield = core.open{name = "cleanup", shield = true, timeout = core.grace_left(s)}
+  local shield = core.scope{name = "cleanup", shield = true, timeout = core.grace_left(s)}
   for cleanup in pop_cleanup, info do
     local ok, err = xpcall(cleanup.fn, core.note_traceback, table.unpack(cleanup, 1, cleanup.n))
     if not ok and not rille.is_cancellation(err) then core.fail(s, err) end
@@ -222,5 +220,5 @@ end
 -- The main task.
 function core.main(opts, fn, ...)
   opts.name = opts.name or "root"
-  return run_block(core.open(opts), fn, ...)
+  return run_block(core.scope(opts), fn, ...)
 end
