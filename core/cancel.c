@@ -45,9 +45,11 @@ static void reach(struct rille_engine *engine, struct rille_cancel *top,
   while (node != NULL) {
     bool into = node == top || !node->shield || force;
     if (into) {
+      const struct rille_cancel *before = node->by;
+      struct rille_cancel *mirror = node->mirror;
       node->by = by;
-      if (node->mirror != NULL)
-        reach(engine, node->mirror, by, force);
+      if (mirror != NULL && mirror->by == before) /* not by its own parent */
+        reach(engine, mirror, by, force);
       if (node->task != NULL && node->task->top == node)
         rille_task_interrupt(node->task, force);
     }

@@ -25,6 +25,7 @@ static const struct rille_source_type send_type = {"send", can_send, NULL};
 
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow) {
+  *channel = (struct rille_channel){0};
   rille_source_init(&channel->receive, &receive_type);
   rille_source_init(&channel->send, &send_type);
   channel->capacity = capacity;

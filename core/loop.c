@@ -191,6 +191,10 @@ bool rille_loop_run(struct rille_engine *engine, const bool *done) {
   while (!*done && alive) {
     uv_run(loop->uv, UV_RUN_DEFAULT);
     alive = uv_loop_alive(loop->uv);
+    if (!alive && rille_timer_next(engine) != RILLE_FOREVER) {
+      set_awake(loop, true); /* time is virtual: the next turn moves it */
+      alive = true;
+    }
   }
   loop->running = false;
   return *done;

@@ -66,6 +66,7 @@ static void deadline_cb(struct rille_engine *engine,
 
 void rille_scope_set_deadline(struct rille_scope *scope, int64_t deadline) {
   scope->deadline = deadline;
+  rille_timer_stop(scope->engine, &scope->timer);
   if (deadline <= rille_now(scope->engine))
     deadline_cb(scope->engine, &scope->timer);
   else

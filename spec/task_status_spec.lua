@@ -9,8 +9,8 @@ end
 
 describe("task", function()
   describe("status", function()
-    it("is pending before its first turn", function()
-      run(function() assert.equal("pending", task(rille.yield):status()) end)
+    it("is ready before its first turn", function()
+      run(function() assert.equal("ready", task(rille.yield):status()) end)
     end)
 
     it("is pending while concurrency holds it back", function()

@@ -399,8 +399,4 @@ void rl_add_functions(lua_State *L, const luaL_Reg *functions);
 /* The loop of a luv that is loaded, or NULL. */
 uv_loop_t *rl_luv_loop(lua_State *L);
 
-/* Tells luv, if it is loaded, that the engine runs the loop they share, so
- * that it refuses to run it once more. */
-void rl_luv_running(lua_State *L, struct rl_engine *engine, bool running);
-
 #endif

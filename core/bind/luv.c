@@ -10,40 +10,47 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* luv_ctx_t, as in luv 1.3x to 1.5x; known by its size. */
+/* The beginning of luv_ctx_t, as in luv 1.3x to 1.5x. */
 struct luv_context {
   uv_loop_t *loop;
-  lua_State *L;
-  void (*callbacks[3])(void);
-  int mode; /* how luv runs the loop: -1 if it does not */
-  void *extra;
 };
 
 typedef void set_loop_fn(lua_State *L, uv_loop_t *loop);
 
-/* The context of a luv that is loaded, or NULL. */
-static struct luv_context *find_context(lua_State *L) {
+uv_loop_t *rl_luv_loop(lua_State *L) {
   struct luv_context *context;
+  uv_loop_t *loop = NULL;
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, -1, "luv");
   lua_getfield(L, LUA_REGISTRYINDEX, "luv_context");
   context = lua_touserdata(L, -1);
-  if (!lua_istable(L, -2) || lua_type(L, -1) != LUA_TUSERDATA ||
-      lua_rawlen(L, -1) != sizeof *context)
-    context = NULL;
+  if (lua_istable(L, -2) && lua_type(L, -1) == LUA_TUSERDATA &&
+      lua_rawlen(L, -1) >= sizeof *context)
+    loop = context->loop;
   lua_pop(L, 3);
-  return context;
+  return loop;
 }
 
-uv_loop_t *rl_luv_loop(lua_State *L) {
-  struct luv_context *context = find_context(L);
-  return context != NULL ? context->loop : NULL;
+/* run(mode): luv's own, unless the engine runs the loop already: libuv cannot
+ * do so twice. The upvalues are the engine and luv's function. */
+static int l_luv_run(lua_State *L) {
+  if (rille_loop_running(&rl_engine(L)->core)) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "loop already running");
+    return 2;
+  }
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
 }
 
-void rl_luv_running(lua_State *L, struct rl_engine *engine, bool running) {
-  struct luv_context *context = find_context(L);
-  if (context != NULL && context->loop == rille_loop_uv(&engine->core))
-    context->mode = running ? UV_RUN_DEFAULT : -1;
+/* Guards the `run` of the luv module at the top. */
+static void guard_run(lua_State *L) {
+  rl_push_engine(L);
+  lua_getfield(L, -2, "run");
+  lua_pushcclosure(L, l_luv_run, 2);
+  lua_setfield(L, -2, "run");
 }
 
 /* Pushes the path of luv's library, or raises. */
@@ -75,6 +82,7 @@ static int l_luv_open(lua_State *L) {
   set_loop(engine->main, rille_loop_uv(&engine->core));
   lua_pushcfunction(L, open);
   lua_call(L, 0, 1);
+  guard_run(L);
   return 1;
 }
 
@@ -97,8 +105,6 @@ static int l_uv(lua_State *L) {
   lua_settop(L, 0);
   require_luv(L);
   loop = rl_luv_loop(L);
-  if (rille_loop_running(&engine->core))
-    rl_luv_running(L, engine, true);
   if (loop != rille_loop_uv(&engine->core))
     luaL_error(L, "luv was loaded on a loop of its own; require \"rille\" "
                   "before it, or open the engine on luv's loop");
@@ -120,5 +126,8 @@ void rl_open_luv(lua_State *L) {
     lua_pushcclosure(L, l_luv_open, 1);
     lua_setfield(L, -2, "luv");
   }
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "luv") == LUA_TTABLE)
+    guard_run(L);
   lua_settop(L, engine);
 }

@@ -120,10 +120,8 @@ static void drive(lua_State *L, struct rl_engine *engine) {
   lua_State *from = engine->from;
   int deaths = 0;
   engine->from = L;
-  rl_luv_running(L, engine, true);
   while (!rille_loop_run(&engine->core, &engine->run_done))
     break_deadlock(L, engine, ++deaths);
-  rl_luv_running(L, engine, false);
   engine->from = from;
 }
 
