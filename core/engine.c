@@ -1,6 +1,5 @@
 /* engine.c - see engine.h. */
 #include "engine.h"
-#include <uv.h>
 
 int rille_engine_open(struct rille_engine *engine, uv_loop_t *uv,
                       const struct rille_hooks *hooks,
@@ -11,7 +10,7 @@ int rille_engine_open(struct rille_engine *engine, uv_loop_t *uv,
   rille_list_init(&engine->ready);
   rille_scope_open_top(engine, top);
   engine->scopes_made = 0;
-  rille_engine_seed(engine, uv_hrtime());
+  rille_engine_seed(engine, (uint64_t)rille_now(engine));
   return rille_loop_open(engine, uv);
 }
 

@@ -160,10 +160,10 @@ static void poll_cb(uv_poll_t *poll_handle, int status, int events) {
   (void)status, (void)events; /* an error shows in the read */
   if (!watch->reading)
     return;
-  if (watch->edits)
-    rille_edit_read();
-  else
+  if (!watch->edits)
     read_plain(watch);
+  else if (has_input()) /* libedit's read would block the loop */
+    rille_edit_read();
 }
 
 static void soon_cb(uv_timer_t *soon) { (void)soon; }
