@@ -29,6 +29,8 @@ static void set_up(void) {
   using_history();
   stifle_history(HISTORY_LINES);
   rl_bind_key('\t', rl_insert);
+  /* A Ctrl-D typed while no line is edited comes as a zero. */
+  rl_parse_and_bind("bind ^@ ed-end-of-file");
   atexit(rille_edit_stop);
 }
 

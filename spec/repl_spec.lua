@@ -226,6 +226,7 @@ rille.sleep(0.001)
       expect "> "
       send "'still ' .. t:status()\n"
       expect "still waiting"
+      expect "> "
       send "\4"
       assert.equal(0, (select(2, finish())))
     end)
@@ -239,6 +240,7 @@ rille.sleep(0.001)
       expect "> "
       send "4 * 5\n"
       expect "\n20"
+      expect "> "
       send "\4"
       assert.equal(0, (select(2, finish())))
     end)
@@ -252,6 +254,7 @@ rille.sleep(0.001)
       expect "> "
       send "4 * 5\n"
       expect "\n20"
+      expect "> "
       send "\4"
       assert.equal(0, (select(2, finish())))
     end)
@@ -275,6 +278,7 @@ rille.sleep(0.001)
         expect "> "
         send(text)
         expect "\n42"
+        expect "> "
         send "\4"
         finish()
       end
@@ -297,6 +301,7 @@ rille.sleep(0.001)
       expect "> "
       send "4 * 5\n"
       expect "\n20"
+      expect "> "
       send "\4"
       assert.equal(0, (select(2, finish())))
     end)
