@@ -59,7 +59,8 @@ local function terminal(command)
   return send, expect, finish
 end
 
-local repl = "RILLE_HISTORY= " .. binary
+-- In place of the shell: one that waited would be ended by Ctrl-C too.
+local repl = "exec env RILLE_HISTORY= " .. binary
 
 describe("the REPL", function()
   describe("line", function()
@@ -274,7 +275,7 @@ rille.sleep(0.001)
     it("keeps the history in a file", function()
       local history = os.tmpname()
       for _, text in ipairs { "6 * 7\n", "\27[A\n" } do
-        local send, expect, finish = terminal(("RILLE_HISTORY=%s %s"):format(
+        local send, expect, finish = terminal(("exec env RILLE_HISTORY=%s %s"):format(
           history, binary))
         expect "> "
         send(text)
@@ -287,7 +288,7 @@ rille.sleep(0.001)
     end)
 
     it("SIGTERM ends the session with cleanup and 143", function()
-      local send, expect, finish = terminal("echo pid=$$; exec env " .. repl)
+      local send, expect, finish = terminal("echo pid=$$; " .. repl)
       local pid = expect "\n":match "pid=(%d+)"
       expect "> "
       send "t = scope:defer(function() print('clea' .. 'ned') end)\n"
