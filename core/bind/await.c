@@ -156,7 +156,8 @@ void rille_wake(struct rille_awaitable *awaitable) {
     rille_source_fire(&own->source, 0);
 }
 
-const struct rl_type rl_await_type = {"await", sizeof(struct rl_await)};
+const struct rl_type rl_await_type = {"await", sizeof(struct rl_await), NULL,
+                                      NULL};
 
 void rl_open_await(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};

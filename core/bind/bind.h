@@ -25,9 +25,24 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+struct rl_engine;
+
+/*
+ * Replaces the object at the top by what its source, which has fired, has for
+ * the waiter: `waited` if it came while parked, with `event`, else it is ready
+ * now. A value to send lies below the object; a value received while parked
+ * does so too. Returns how many values.
+ */
+typedef int rl_push_case(lua_State *L, struct rl_engine *engine, void *object,
+                         bool sends, bool waited, int event);
+
 struct rl_type {
   const char *name; /* "channel" */
   size_t size;      /* at the least */
+  /* As a case of a select; NULL: it cannot be one. The source is NULL where a
+   * send is asked of what only gives. */
+  struct rille_source *(*source)(void *object, bool sends);
+  rl_push_case *push;
 };
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
@@ -51,8 +66,9 @@ enum rl_engine_slot {
   RL_TICKER_META,
   RL_AWAIT_META,
   RL_SELECTOR_META,
-  RL_GUARD, /* what lies at the bottom of each task's coroutine */
-  RL_TOP,   /* the scope at the top */
+  RL_HANDLER, /* the message handler of every protected call */
+  RL_GUARD,   /* what lies at the bottom of each task's coroutine */
+  RL_TOP,     /* the scope at the top */
   RL_ENGINE_SLOTS = RL_TOP
 };
 
@@ -61,6 +77,15 @@ struct rl_thread {
   lua_State *L;
   int index; /* in RL_THREADS and RL_TASKS */
 };
+
+/* A C function that protects a call, and where in its frame it keeps the
+ * function that it calls. */
+struct rl_protector {
+  lua_CFunction caller;
+  int slot;
+};
+
+#define RL_PROTECTORS 16 /* at most */
 
 #define RL_POOL 1024 /* idle coroutines to keep */
 
@@ -81,7 +106,8 @@ struct rl_engine {
   int *free_indices;
   int idle_count;
   struct rl_thread idle[RL_POOL];
-  lua_CFunction pcall, xpcall; /* Lua's own: to know their frames */
+  struct rl_protector protectors[RL_PROTECTORS];
+  int protectors_count;
 };
 
 /* User values of a task. */
@@ -265,6 +291,27 @@ void rl_take(lua_State *L, struct rille_waiter *peer);
 /* Whether a parked task stands in a <close> handler. */
 bool rl_in_cleanup(struct rille_task *task);
 
+/* protect.c: calling a user's function under protection */
+
+/*
+ * Calls the function at 2, with the arguments above it, and goes on with `k`,
+ * as lua_pcallk does: the status is LUA_OK, LUA_YIELD or an error; what came of
+ * it is at 3 and above. The function that runs must be a known protector, with
+ * slot 3.
+ */
+int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
+               lua_KFunction k);
+
+/* Makes `caller` a known protector: rl_in_cleanup must know its frames. */
+void rl_add_protector(struct rl_engine *engine, lua_CFunction caller, int slot);
+
+/* The slot of a known protector, or 0. */
+int rl_protected_slot(const struct rl_engine *engine, lua_CFunction caller);
+
+/* True if a call that returned the values at `base` and above has failed:
+ * nil or false, and then a value other than a `closed` error. */
+bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base);
+
 /* thread.c: the coroutines that run tasks */
 
 /* A coroutine for a task; raises for lack of memory. */
@@ -294,9 +341,6 @@ void rl_thread_resume(struct rille_task *task);
 
 /* Makes the engine at the top of the stack ready to have coroutines. */
 void rl_thread_open(lua_State *L);
-
-/* True when the trampoline is what C function `f` is. */
-bool rl_thread_is_body(lua_CFunction f);
 
 /* task.c */
 
@@ -336,9 +380,6 @@ int rl_push_task_result(lua_State *L, struct rl_engine *engine, int index);
  * `index`: the message, the task, where it was started, the traceback. */
 void rl_push_failure_text(lua_State *L, int index, int error);
 
-/* A message handler that notes the traceback of what it is given. */
-int rl_note_traceback(lua_State *L);
-
 /* scope.c */
 
 /* Pushes the userdata of a scope that is open. */
@@ -358,22 +399,6 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
 
-/* select.c: what can be waited for, as a case of a select */
-
-/*
- * Replaces the object at the top by what its source, which has fired, has for
- * the waiter: `waited` if it came while parked, with `event`, else it is ready
- * now. A value to send lies below the object; a value received while parked
- * does so too. Returns how many values.
- */
-typedef int rl_push_case(lua_State *L, struct rl_engine *engine, void *object,
-                         bool sends, bool waited, int event);
-
-rl_push_case rl_channel_push, rl_task_push, rl_alarm_push;
-
-struct rille_source *rl_channel_source(void *object, bool sends);
-struct rille_source *rl_alarm_source(void *object);
-
 /* dump.c */
 
 /* Pushes the tree of scopes and tasks as text. */
@@ -382,6 +407,7 @@ void rl_push_dump(lua_State *L, struct rl_engine *engine);
 /* Each opens its type: the module is at -2, the engine at -1. */
 void rl_open_helpers(lua_State *L);
 void rl_open_error(lua_State *L);
+void rl_open_protect(lua_State *L);
 void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);
 void rl_open_channel(lua_State *L);

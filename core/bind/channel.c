@@ -554,17 +554,15 @@ static int l_channel_new(lua_State *L) {
   return 1;
 }
 
-const struct rl_type rl_channel_type = {"channel", sizeof(struct rl_channel)};
-
-struct rille_source *rl_channel_source(void *object, bool sends) {
+static struct rille_source *channel_source(void *object, bool sends) {
   struct rl_channel *channel = object;
   return sends ? &channel->core.send : &channel->core.receive;
 }
 
 /* A case of a select has fired; for a send the value lies below the
  * channel. */
-int rl_channel_push(lua_State *L, struct rl_engine *engine, void *object,
-                    bool sends, bool waited, int event) {
+static int push_case(lua_State *L, struct rl_engine *engine, void *object,
+                     bool sends, bool waited, int event) {
   struct rl_channel *channel = object;
   enum rille_transfer_kind kind = RILLE_TO_PEER;
   int index = lua_gettop(L);
@@ -593,6 +591,9 @@ int rl_channel_push(lua_State *L, struct rl_engine *engine, void *object,
   lua_remove(L, index);
   return 2;
 }
+
+const struct rl_type rl_channel_type = {"channel", sizeof(struct rl_channel),
+                                        channel_source, push_case};
 
 void rl_open_channel(lua_State *L) {
   static const luaL_Reg methods[] = {

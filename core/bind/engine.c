@@ -5,7 +5,8 @@
 #include "sources.h"
 #include <string.h>
 
-const struct rl_type rl_engine_type = {"engine", sizeof(struct rl_engine)};
+const struct rl_type rl_engine_type = {"engine", sizeof(struct rl_engine), NULL,
+                                       NULL};
 
 static const struct rille_hooks hooks = {rl_thread_resume, rl_in_cleanup};
 
@@ -35,9 +36,9 @@ static struct rl_engine *new_engine(lua_State *L) {
   int index = lua_gettop(L);
   *engine = (struct rl_engine){.type = &rl_engine_type};
   engine->main = engine->from = main_thread(L);
-  engine->pcall = base_function(L, "pcall");
+  rl_add_protector(engine, base_function(L, "pcall"), 2);
   lua_settop(L, index);
-  engine->xpcall = base_function(L, "xpcall");
+  rl_add_protector(engine, base_function(L, "xpcall"), 4);
   lua_settop(L, index);
   for (int slot = RL_THREADS; slot <= RL_LUA; slot++) {
     lua_newtable(L);
@@ -46,41 +47,72 @@ static struct rl_engine *new_engine(lua_State *L) {
   return engine;
 }
 
-/* Pushes a Lua file of the engine's as a function. */
-static void push_source(lua_State *L, const struct rille_lua_source *source) {
-  lua_pushfstring(L, "@%s", source->name);
+/* Pushes the Lua file `name` of the engine's, as a function. */
+static void push_source(lua_State *L, const char *name) {
+  const struct rille_lua_source *source = rille_lua_sources;
+  while (source->name != NULL && strcmp(source->name, name) != 0)
+    source++;
+  if (source->name == NULL)
+    luaL_error(L, "no such part: %s", name);
+  lua_pushfstring(L, "@%s", name);
   if (luaL_loadbufferx(L, source->text, source->size, lua_tostring(L, -1),
                        "t") != LUA_OK)
     lua_error(L);
   lua_replace(L, -2);
 }
 
-/* Adds a loader for each of the engine's Lua files to package.preload, but
- * runs rille.scope, which belongs to the C part, now. */
-static void open_sources(lua_State *L, int module, int engine) {
-  const struct rille_lua_source *s = rille_lua_sources;
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  for (; s->name != NULL; s++) {
-    push_source(L, s);
-    if (strcmp(s->name, "rille.scope") != 0) {
-      lua_setfield(L, -2, s->name);
-      continue;
-    }
-    lua_pushvalue(L, module);
-    lua_getiuservalue(L, engine, RL_LUA);
-    lua_call(L, 2, 0);
+/* load(name): runs one of the engine's Lua files, a part, with the module and
+ * the C part's functions. Returns what it returns, which is kept. */
+static int l_load(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  const char *name = luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  rl_push_slot(L, engine, RL_LUA);
+  lua_getfield(L, 2, "parts");
+  if (lua_getfield(L, 3, name) != LUA_TNIL)
+    return 1;
+  push_source(L, name);
+  rl_push_slot(L, engine, RL_MODULE);
+  lua_pushvalue(L, 2);
+  lua_call(L, 2, 1);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 1);
   }
-  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, 3, name);
+  return 1;
+}
+
+/* Makes every part known to `require`, and runs the first of them. */
+static void open_parts(lua_State *L, int engine) {
+  const struct rille_lua_source *source = rille_lua_sources;
+  int top = lua_gettop(L);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_newtable(L);
+  lua_setfield(L, top + 1, "parts");
+  lua_pushvalue(L, engine);
+  lua_pushcclosure(L, l_load, 1);
+  lua_setfield(L, top + 1, "load");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (; source->name != NULL; source++) {
+    lua_getfield(L, top + 1, "load");
+    lua_setfield(L, -2, source->name);
+  }
+  lua_getfield(L, top + 1, "load");
+  lua_pushliteral(L, "rille.init");
+  lua_call(L, 1, 0);
+  lua_settop(L, top);
 }
 
 /* Fills the module, at -2, from all files of the binding; the engine is at
  * -1. */
 static void open_types(lua_State *L) {
   static void (*const openers[])(lua_State *) = {
-      rl_open_helpers, rl_open_error,     rl_thread_open, rl_open_scope,
-      rl_open_task,    rl_open_channel,   rl_open_select, rl_open_timer,
-      rl_open_await,   rl_open_coroutine, rl_open_dump,   rl_open_luv,
-      rl_open_run};
+      rl_open_helpers, rl_open_error, rl_open_protect,   rl_thread_open,
+      rl_open_scope,   rl_open_task,  rl_open_channel,   rl_open_select,
+      rl_open_timer,   rl_open_await, rl_open_coroutine, rl_open_dump,
+      rl_open_luv,     rl_open_run};
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);
 }
@@ -106,7 +138,7 @@ static int open_engine(lua_State *L) {
     lua_setfield(L, 1, "version");
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, 2, RL_MODULE);
-    open_sources(L, 1, 2);
+    open_parts(L, 2);
   }
   lua_pushinteger(L, status);
   return 1;

@@ -268,34 +268,32 @@ void rl_add_functions(lua_State *L, const luaL_Reg *functions) {
   lua_pop(L, 1);
 }
 
-/* For the Lua part: check_span(value, function, argument). */
-static int l_check_span(lua_State *L) {
-  int64_t span;
-  const char *wrong = rl_to_span(L, 1, &span);
-  if (wrong == NULL)
-    return 0;
+/* For the Lua part: arg_error(function, argument, message) raises as
+ * rl_arg_error does. */
+static int l_arg_error(lua_State *L) {
   push_place(L);
-  lua_pushfstring(L, "%sbad argument #%d to '%s' (%s, got %s)",
-                  lua_tostring(L, -1), (int)lua_tointeger(L, 3),
-                  lua_tostring(L, 2), wrong, luaL_tolstring(L, 1, NULL));
+  lua_pushfstring(L, "%sbad argument #%d to '%s' (%s)", lua_tostring(L, -1),
+                  (int)luaL_checkinteger(L, 2), luaL_checkstring(L, 1),
+                  luaL_checkstring(L, 3));
   return lua_error(L);
 }
 
-/* For the Lua part: check_function(value, function, argument). */
-static int l_check_function(lua_State *L) {
-  if (lua_isfunction(L, 1))
-    return 0;
-  push_place(L);
-  lua_pushfstring(L, "%sbad argument #%d to '%s' (function expected, got %s)",
-                  lua_tostring(L, -1), (int)lua_tointeger(L, 3),
-                  lua_tostring(L, 2), luaL_typename(L, 1));
-  return lua_error(L);
+/* For the Lua part: nearest(word, words) is the word of the list that is most
+ * like it, or nil. */
+static int l_nearest(lua_State *L) {
+  const char *known[64 + 1] = {NULL}, *word = luaL_checkstring(L, 1), *hint;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checkstack(L, 64, NULL);
+  for (int i = 0; i < 64 && lua_rawgeti(L, 2, i + 1) == LUA_TSTRING; i++)
+    known[i] = lua_tostring(L, -1);
+  hint = nearest(word, known);
+  lua_pushstring(L, hint); /* nil for NULL */
+  return 1;
 }
 
 void rl_open_helpers(lua_State *L) {
-  static const luaL_Reg inner[] = {{"check_span", l_check_span},
-                                   {"check_function", l_check_function},
-                                   {NULL, NULL}};
+  static const luaL_Reg inner[] = {
+      {"arg_error", l_arg_error}, {"nearest", l_nearest}, {NULL, NULL}};
   int engine = lua_gettop(L);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_pushvalue(L, engine);

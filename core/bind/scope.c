@@ -623,7 +623,8 @@ static int l_scope_root(lua_State *L) {
   return 1;
 }
 
-const struct rl_type rl_scope_type = {"scope", sizeof(struct rl_scope)};
+const struct rl_type rl_scope_type = {"scope", sizeof(struct rl_scope), NULL,
+                                      NULL};
 
 /* Makes the scope at the top of all others. */
 static void open_top(lua_State *L) {

@@ -48,28 +48,40 @@ static int bad_case(lua_State *L, uint32_t i, const char *what) {
                        lua_pushfstring(L, "case %d: %s", (int)i + 1, what));
 }
 
+/* What can be a case. */
+static const struct rl_type *const sources[] = {
+    &rl_channel_type, &rl_task_type, &rl_alarm_type, &rl_ticker_type};
+
+#define SOURCES (sizeof sources / sizeof *sources)
+
+static int refuse_source(lua_State *L, uint32_t i, int index) {
+  luaL_Buffer names;
+  lua_pushfstring(
+      L, "%s is not something to wait for; what is:", luaL_typename(L, index));
+  luaL_buffinit(L, &names);
+  for (size_t k = 0; k < SOURCES; k++) {
+    luaL_addstring(&names, k == 0 ? " " : ", ");
+    luaL_addstring(&names, sources[k]->name);
+  }
+  luaL_pushresult(&names);
+  lua_concat(L, 2);
+  return bad_case(L, i, lua_tostring(L, -1));
+}
+
 static void find_source(lua_State *L, struct rl_case *c, uint32_t i,
                         int index) {
-  void *object;
-  if ((object = rl_test(L, index, &rl_channel_type)) != NULL) {
-    c->source = rl_channel_source(object, c->sends);
-    c->push = rl_channel_push;
-  } else if (c->sends) {
-    bad_case(L, i, "only a channel can be sent to");
-  } else if ((object = rl_test(L, index, &rl_task_type)) != NULL) {
-    c->source = &((struct rl_task *)object)->core.ended;
-    c->push = rl_task_push;
-  } else if ((object = rl_test(L, index, &rl_alarm_type)) != NULL ||
-             (object = rl_test(L, index, &rl_ticker_type)) != NULL) {
-    c->source = rl_alarm_source(object);
-    c->push = rl_alarm_push;
-  } else {
-    bad_case(L, i,
-             lua_pushfstring(L,
-                             "%s is not something to wait for: a channel, a "
-                             "task, a rille.after or a rille.every expected",
-                             luaL_typename(L, index)));
+  void *object = NULL;
+  size_t k = 0;
+  while (k < SOURCES && (object = rl_test(L, index, sources[k])) == NULL)
+    k++;
+  if (object != NULL) {
+    c->source = sources[k]->source(object, c->sends);
+    c->push = sources[k]->push;
   }
+  if (c->sends && c->source == NULL)
+    bad_case(L, i, "only a channel can be sent to");
+  if (object == NULL)
+    refuse_source(L, i, index);
 }
 
 static void check_keys(lua_State *L, uint32_t i, int index) {
@@ -376,8 +388,8 @@ static int l_selector_tostring(lua_State *L) {
   return 1;
 }
 
-const struct rl_type rl_selector_type = {"selector",
-                                         sizeof(struct rl_selector)};
+const struct rl_type rl_selector_type = {"selector", sizeof(struct rl_selector),
+                                         NULL, NULL};
 
 void rl_open_select(lua_State *L) {
   static const luaL_Reg methods[] = {{"wait", l_selector_wait},

@@ -225,22 +225,11 @@ void rl_take(lua_State *L, struct rille_waiter *peer) {
  */
 static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
                     lua_Debug *caller) {
-  lua_CFunction f;
   int slot, same;
   lua_getinfo(L, "f", caller);
-  f = lua_tocfunction(L, -1);
+  slot = rl_protected_slot(engine, lua_tocfunction(L, -1));
   lua_pop(L, 1);
-  if (f == NULL)
-    return false;
-  if (f == engine->pcall)
-    slot = 2;
-  else if (f == engine->xpcall)
-    slot = 4;
-  else if (rl_thread_is_body(f))
-    slot = 3;
-  else
-    return false;
-  if (lua_getlocal(L, caller, slot) == NULL)
+  if (slot == 0 || lua_getlocal(L, caller, slot) == NULL)
     return false;
   lua_getinfo(L, "f", frame);
   same = lua_rawequal(L, -1, -2);

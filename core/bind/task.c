@@ -50,8 +50,7 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
   lua_rawseti(L, -2, task->thread.index);
   lua_pop(L, 1);
   lua_insert(L, base);
-  rl_push_engine(co);
-  lua_pushcclosure(co, rl_note_traceback, 1);
+  rl_push_slot(co, engine, RL_HANDLER);
   lua_xmove(L, co, count);
   task->core.daemon = spawn->daemon;
   task->core.supervised = spawn->supervised;
@@ -103,35 +102,6 @@ static void push_site(lua_State *L, int index) {
   lua_replace(L, -2);
 }
 
-/***
-Notes the traceback of a raised error, once for each, with the running task.
-A cancellation gets none.
-*/
-int rl_note_traceback(lua_State *L) {
-  struct rl_engine *engine = rl_engine_find(L);
-  struct rille_task *task = engine != NULL ? engine->core.current : NULL;
-  const struct rille_cancel *by = task != NULL ? task->top->by : NULL;
-  lua_settop(L, 1);
-  if (task == NULL ||
-      (by != NULL && by->error != NULL && by->error == lua_topointer(L, 1)))
-    return 1;
-  rl_push_task(L, engine, rl_task_of(task));
-  rl_push_task_info(L, 2);
-  lua_getfield(L, 3, "noted");
-  lua_getfield(L, 3, "trace");
-  lua_getfield(L, 3, "text");
-  if (lua_rawequal(L, 1, 4) && !(lua_isnil(L, 5) && lua_isnil(L, 6)))
-    return lua_settop(L, 1), 1;
-  luaL_traceback(L, L, NULL, 1);
-  lua_setfield(L, 3, "trace");
-  lua_pushnil(L);
-  lua_setfield(L, 3, "text");
-  lua_pushvalue(L, 1);
-  lua_setfield(L, 3, "noted");
-  lua_settop(L, 1);
-  return 1;
-}
-
 void rl_push_failure_text(lua_State *L, int index, int error) {
   int base = lua_gettop(L);
   luaL_checkstack(L, 10, NULL);
@@ -154,12 +124,6 @@ void rl_push_failure_text(lua_State *L, int index, int error) {
                   lua_tostring(L, base + 4), lua_tostring(L, base + 5));
   lua_replace(L, base + 1);
   lua_settop(L, base + 1);
-}
-
-/* True if results at `base` and above say that the call failed. */
-static bool returned_failure(lua_State *L, struct rl_engine *engine, int base) {
-  return lua_gettop(L) > base && !lua_toboolean(L, base) &&
-         !lua_isnil(L, base + 1) && !rl_is_error(L, engine, base + 1, "closed");
 }
 
 /* Moves the results at `base` and above to the task at `index`. */
@@ -210,7 +174,7 @@ void rl_task_finish(lua_State *L, struct rl_engine *engine,
   rl_push_task(L, engine, task);
   lua_insert(L, base);
   index = base++;
-  if (ok && !task->main && returned_failure(L, engine, base)) {
+  if (ok && !task->main && rl_returned_failure(L, engine, base)) {
     lua_remove(L, base);
     ok = false;
   } else if (!ok &&
@@ -277,8 +241,12 @@ int rl_push_task_result(lua_State *L, struct rl_engine *engine, int index) {
   return task->results;
 }
 
-int rl_task_push(lua_State *L, struct rl_engine *engine, void *object,
-                 bool sends, bool waited, int event) {
+static struct rille_source *task_source(void *object, bool sends) {
+  return sends ? NULL : &((struct rl_task *)object)->core.ended;
+}
+
+static int push_case(lua_State *L, struct rl_engine *engine, void *object,
+                     bool sends, bool waited, int event) {
   struct rl_task *task = object;
   int results;
   (void)sends, (void)waited, (void)event;
@@ -447,7 +415,8 @@ static int l_task_yield(lua_State *L) {
   return rl_turn(L, task, 0);
 }
 
-const struct rl_type rl_task_type = {"task", sizeof(struct rl_task)};
+const struct rl_type rl_task_type = {"task", sizeof(struct rl_task),
+                                     task_source, push_case};
 
 void rl_open_task(lua_State *L) {
   static const luaL_Reg methods[] = {{"await", l_task_await},
@@ -461,13 +430,8 @@ void rl_open_task(lua_State *L) {
       {"__close", l_task_close}, {"__tostring", l_task_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"current", l_task_current}, {"yield", l_task_yield}, {NULL, NULL}};
-  static const luaL_Reg inner[] = {{"note_traceback", rl_note_traceback},
-                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_TASK_META, "task", methods, meta);
   rl_add_functions(L, functions);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
   lua_settop(L, engine);
 }

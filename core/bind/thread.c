@@ -70,8 +70,6 @@ static int trampoline(lua_State *L) {
   return lua_yieldk(L, 0, 0, job_k);
 }
 
-bool rl_thread_is_body(lua_CFunction f) { return f == trampoline; }
-
 /* Makes room for one more index in the list of the free ones, so that giving
  * one back never needs memory. */
 static void reserve_index(lua_State *L, struct rl_engine *engine) {
@@ -301,6 +299,7 @@ void rl_thread_open(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_guard_close}, {NULL, NULL}};
   int engine = lua_gettop(L);
+  rl_add_protector(lua_touserdata(L, engine), trampoline, 3);
   rl_new_type(L, RL_GUARD, "guard", none, meta);
   lua_newuserdatauv(L, 0, 0);
   lua_getiuservalue(L, engine, RL_GUARD);

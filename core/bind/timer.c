@@ -272,21 +272,23 @@ static int l_every_tostring(lua_State *L) {
   return alarm_tostring(L, check_ticker(L), "every");
 }
 
-const struct rl_type rl_alarm_type = {"after", sizeof(struct rl_alarm)};
-const struct rl_type rl_ticker_type = {"every", sizeof(struct rl_alarm)};
-
-struct rille_source *rl_alarm_source(void *object) {
-  return &((struct rl_alarm *)object)->source;
+static struct rille_source *alarm_source_of(void *object, bool sends) {
+  return sends ? NULL : &((struct rl_alarm *)object)->source;
 }
 
-int rl_alarm_push(lua_State *L, struct rl_engine *engine, void *object,
-                  bool sends, bool waited, int event) {
+static int push_case(lua_State *L, struct rl_engine *engine, void *object,
+                     bool sends, bool waited, int event) {
   (void)sends, (void)waited;
   lua_pop(L, 1);
   if (event != 0)
     return lua_pushnil(L), 1;
   return push_alarm(L, engine, object);
 }
+
+const struct rl_type rl_alarm_type = {"after", sizeof(struct rl_alarm),
+                                      alarm_source_of, push_case};
+const struct rl_type rl_ticker_type = {"every", sizeof(struct rl_alarm),
+                                       alarm_source_of, push_case};
 
 void rl_open_timer(lua_State *L) {
   static const luaL_Reg after_methods[] = {

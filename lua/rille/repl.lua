@@ -12,7 +12,7 @@ clears the line that is being typed. Ctrl-D cancels the session.
 Reading itself is core/input.c, which only the binary has.
 --]]
 
-local rille = require "rille"
+local rille = ...
 
 local M = {}
 

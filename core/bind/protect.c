@@ -1,0 +1,89 @@
+/*
+ * protect.c - calling a user's function under protection.
+ *
+ * Whoever calls a function of the user's and must see its end, a policy or a
+ * permit, calls it here. The caller's frame then is
+ *
+ *     1 self   2 message handler   3 function   4 ... arguments
+ *
+ * and the handler notes where an error began, so that raising it anew, as it
+ * was, loses nothing.
+ */
+#include "bind.h"
+#include <assert.h>
+
+void rl_add_protector(struct rl_engine *engine, lua_CFunction caller,
+                      int slot) {
+  struct rl_protector *next = &engine->protectors[engine->protectors_count];
+  assert(engine->protectors_count < RL_PROTECTORS);
+  engine->protectors_count++;
+  next->caller = caller;
+  next->slot = slot;
+}
+
+int rl_protected_slot(const struct rl_engine *engine, lua_CFunction caller) {
+  for (int i = 0; caller != NULL && i < engine->protectors_count; i++)
+    if (engine->protectors[i].caller == caller)
+      return engine->protectors[i].slot;
+  return 0;
+}
+
+int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
+               lua_KFunction k) {
+  rl_push_slot(L, engine, RL_HANDLER);
+  lua_insert(L, 2);
+  return k(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, ctx, k), ctx);
+}
+
+bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base) {
+  return lua_gettop(L) > base && !lua_toboolean(L, base) &&
+         !lua_isnil(L, base + 1) && !rl_is_error(L, engine, base + 1, "closed");
+}
+
+/* The message handler: notes the traceback of a raised error, once for each,
+ * with the running task. A cancellation gets none. */
+static int note_traceback(lua_State *L) {
+  struct rl_engine *engine = rl_engine_find(L);
+  struct rille_task *task = engine != NULL ? engine->core.current : NULL;
+  const struct rille_cancel *by = task != NULL ? task->top->by : NULL;
+  lua_settop(L, 1);
+  if (task == NULL ||
+      (by != NULL && by->error != NULL && by->error == lua_topointer(L, 1)))
+    return 1;
+  rl_push_task(L, engine, rl_task_of(task));
+  rl_push_task_info(L, 2);
+  lua_getfield(L, 3, "noted");
+  lua_getfield(L, 3, "trace");
+  lua_getfield(L, 3, "text");
+  if (lua_rawequal(L, 1, 4) && !(lua_isnil(L, 5) && lua_isnil(L, 6)))
+    return lua_settop(L, 1), 1;
+  luaL_traceback(L, L, NULL, 1);
+  lua_setfield(L, 3, "trace");
+  lua_pushnil(L);
+  lua_setfield(L, 3, "text");
+  lua_pushvalue(L, 1);
+  lua_setfield(L, 3, "noted");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* failed(ok, ...): true if a protected call that gave these values failed. */
+static int l_failed(lua_State *L) {
+  lua_pushboolean(L, !lua_toboolean(L, 1) ||
+                         rl_returned_failure(L, rl_engine(L), 2));
+  return 1;
+}
+
+void rl_open_protect(lua_State *L) {
+  static const luaL_Reg inner[] = {{"failed", l_failed}, {NULL, NULL}};
+  int engine = lua_gettop(L);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  lua_pushcclosure(L, note_traceback, 1);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, engine, RL_HANDLER);
+  lua_setfield(L, -2, "note_traceback");
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
+  lua_settop(L, engine);
+}

@@ -1,0 +1,38 @@
+--[[
+init.lua - what the module is made of.
+
+A part is a Lua file of the engine: a chunk that is called with the module and
+the functions of the C part, and defines public names. One that nobody has
+asked for is not even compiled: it is loaded when one of its names is first
+looked up, here or by `require "rille.NAME"`.
+]]
+local rille, core = ...
+
+-- The names that each part defines: of the module, or, after "s:", of scopes.
+local parts = {
+}
+
+-- name -> the part that defines it
+local module_names, scope_names = {}, {}
+
+for part, names in pairs(parts) do
+  for scoped, name in names:gmatch "(s?:?)([%w_]+)" do
+    (scoped == "s:" and scope_names or module_names)[name] = "rille." .. part
+  end
+end
+
+-- Lets a look-up that finds nothing load the part that defines the name.
+local function load_from(names)
+  return function(object, name)
+    local part = names[name]
+    if part == nil then return nil end
+    core.load(part)
+    return rawget(object, name)
+  end
+end
+
+setmetatable(rille, {__index = load_from(module_names)})
+setmetatable(core.scope_meta.__index, {__index = load_from(scope_names)})
+
+core.load "rille.options"
+core.load "rille.scope"
