@@ -391,6 +391,14 @@ void rl_push_scope_info(lua_State *L, int index);
 
 const char *rl_push_scope_name(lua_State *L, int index);
 
+#define RL_GRACE (5 * RILLE_SECOND) /* unless it is told */
+
+/* Pushes a new scope, not yet open. */
+struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
+
+/* Gives the scope at `index` the reason at `reason`, if it has none yet. */
+void rl_scope_set_reason(lua_State *L, int index, int reason);
+
 /* Takes a failure, at `error`, with its text for people at `trace`, into the
  * list of the scope at `index`. */
 void rl_scope_note(lua_State *L, int index, int error, int trace);
@@ -410,6 +418,7 @@ void rl_open_error(lua_State *L);
 void rl_open_protect(lua_State *L);
 void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);
+void rl_open_block(lua_State *L);
 void rl_open_channel(lua_State *L);
 void rl_open_select(lua_State *L);
 void rl_open_timer(lua_State *L);

@@ -206,10 +206,19 @@ static int l_error_is_cancellation(lua_State *L) {
   return 1;
 }
 
-/* error_new(kind, message) for the Lua part. */
+/* For the Lua part: error(kind, message, fields) makes an error object. */
 static int l_error_new(lua_State *L) {
+  lua_settop(L, 3);
   rl_push_error(L, rl_engine(L), luaL_checkstring(L, 1), "%s",
                 luaL_checkstring(L, 2));
+  if (lua_isnil(L, 3))
+    return 1;
+  lua_pushnil(L);
+  while (lua_next(L, 3) != 0) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, 4);
+  }
   return 1;
 }
 

@@ -1,0 +1,334 @@
+/*
+ * block.c - the block of a scope: opening it, and leaving it in two steps.
+ *
+ *     leave(s, ok, err)    the body has ended: waits for the tasks
+ *     finish(s, ok, wait)  the end: passes, absorbs, or raises
+ *
+ * Between them the cleanups run, which are user functions, and so the Lua
+ * part's (lua/rille/scope.lua); nothing here is called by anybody else.
+ */
+#include "bind.h"
+#include <math.h>
+
+static const char *const option_names[] = {
+    "name",   "parent",      "inherit",  "timeout", "deadline",
+    "shield", "concurrency", "on_error", "grace",   NULL};
+
+/* Opening */
+
+/* Pushes the parent that the options at 1 name, or the innermost scope. */
+static struct rl_scope *push_parent(lua_State *L, struct rl_engine *engine) {
+  struct rl_scope *parent;
+  if (rl_option(L, 1, "parent", LUA_TUSERDATA) == LUA_TNIL) {
+    lua_pop(L, 1);
+    rl_push_scope(L, engine, rille_task_innermost(engine->core.current));
+  }
+  parent = rl_test(L, -1, &rl_scope_type);
+  if (parent == NULL)
+    rl_arg_error(L, 1, "option 'parent': a scope expected");
+  else if (parent->core.state == RILLE_SCOPE_ENDED)
+    rl_arg_error(L, 1, "option 'parent': that scope has ended");
+  return parent;
+}
+
+static uint32_t limit_option(lua_State *L) {
+  uint32_t limit = 0;
+  if (rl_option(L, 1, "concurrency", LUA_TNUMBER) == LUA_TNUMBER &&
+      lua_tonumber(L, -1) != HUGE_VAL) {
+    int exact;
+    lua_Integer n = lua_tointegerx(L, -1, &exact);
+    if (!exact || n < 1 || n > INT32_MAX)
+      rl_arg_error(L, 1,
+                   lua_pushfstring(L,
+                                   "option 'concurrency': a whole number "
+                                   "from 1 expected, got %f",
+                                   lua_tonumber(L, -1)));
+    limit = (uint32_t)n;
+  }
+  lua_pop(L, 1);
+  return limit;
+}
+
+static void set_name(lua_State *L, int index) {
+  if (rl_option(L, 1, "name", LUA_TSTRING) == LUA_TSTRING) {
+    rl_push_scope_info(L, index);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "name");
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* scope(options): a new scope, the innermost one of the running task. */
+static int l_scope_open(lua_State *L) {
+  static const char *const inherits[] = {"all", "cancel", NULL};
+  static const char *const on_errors[] = {"cancel", "continue", NULL};
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_task *task;
+  struct rl_scope *scope, *parent;
+  int64_t timeout, deadline, grace;
+  uint32_t limit;
+  bool shield, keep_going;
+  lua_settop(L, 1);
+  rl_check_options(L, 1, option_names);
+  task = rl_can_wait(L, engine);
+  timeout = rl_option_span(L, 1, "timeout", RILLE_FOREVER);
+  deadline = rl_option_span(L, 1, "deadline", RILLE_FOREVER);
+  grace = rl_option_span(L, 1, "grace", RL_GRACE);
+  limit = limit_option(L);
+  rl_option_choice(L, 1, "inherit", inherits);
+  keep_going = rl_option_choice(L, 1, "on_error", on_errors) == 1;
+  rl_option(L, 1, "shield", LUA_TBOOLEAN);
+  shield = lua_toboolean(L, -1);
+  lua_settop(L, 1);
+  parent = push_parent(L, engine);
+  scope = rl_scope_new(L, engine);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 3, RL_SCOPE_PARENT);
+  set_name(L, 3);
+  scope->core.grace = grace;
+  scope->core.limit = limit;
+  scope->keep_going = keep_going;
+  if (!shield && rl_cleans_up(L, task)) { /* out of reach, within the grace */
+    int64_t end = rille_cancel_grace(task->core.top->by);
+    shield = true;
+    deadline = end < deadline ? end : deadline;
+  }
+  rille_scope_open(&scope->core, &parent->core, &task->core, shield);
+  if (timeout != RILLE_FOREVER) {
+    timeout = rille_time_add(rille_now(&engine->core), timeout);
+    deadline = timeout < deadline ? timeout : deadline;
+  }
+  if (deadline != RILLE_FOREVER)
+    rille_scope_set_deadline(&scope->core, deadline);
+  if (engine->root == NULL && engine->run != NULL && task == engine->run)
+    engine->root = &scope->core;
+  return 1;
+}
+
+/* Leaving */
+
+static int join(lua_State *L, struct rl_scope *scope, bool waited);
+
+static int join_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_outcome(L, ctx, join_k);
+  return join(L, rl_check(L, 1, &rl_scope_type), true);
+}
+
+/* Waits until the scope is idle; returns whether it had to. */
+static int join(lua_State *L, struct rl_scope *scope, bool waited) {
+  struct rl_engine *engine = rl_engine(L);
+  if (!rille_scope_leave(&scope->core)) {
+    struct rl_task *task = rl_can_wait(L, engine);
+    return rl_wait_shielded(L, task, &scope->core.idle, 0, join_k);
+  }
+  lua_pushboolean(L, waited);
+  return 1;
+}
+
+/* leave(s, ok, err): the body has ended, well or with `err`. Waits for the
+ * tasks, out of reach of any cancellation, for they are in its reach. */
+static int l_scope_leave(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  bool ok = lua_toboolean(L, 2);
+  lua_settop(L, 3);
+  if (!ok && !rl_is_cancellation(L, engine->core.current, 3)) {
+    rl_push_task(L, engine, rl_task_of(engine->core.current));
+    rl_push_failure_text(L, 4, 3);
+    rl_scope_note(L, 1, 3, 5);
+    rl_scope_set_reason(L, 1, 3);
+    rille_cancel_call(&engine->core, &scope->core.cancel);
+    lua_settop(L, 3);
+  }
+  return join(L, scope, false);
+}
+
+/* Takes over the failures of tasks that nobody has awaited. */
+static void take_lost(lua_State *L, struct rl_engine *engine) {
+  rl_push_scope_info(L, 1);
+  if (lua_getfield(L, -1, "lost") == LUA_TTABLE) {
+    int lost = lua_gettop(L), count = (int)lua_rawlen(L, lost);
+    for (int i = 1; i <= count; i++) {
+      const struct rl_task *task;
+      lua_rawgeti(L, lost, i);
+      task = lua_touserdata(L, -1);
+      if (!task->core.awaited) {
+        rl_push_task_info(L, -1);
+        lua_getfield(L, -1, "text");
+        rl_push_task_result(L, engine, lost + 1);
+        rl_scope_note(L, 1, lost + 5, lost + 3);
+      }
+      lua_settop(L, lost);
+    }
+  }
+  lua_pop(L, 2);
+}
+
+/* Pushes the first failure, which tells of the others. */
+static void push_failure(lua_State *L, struct rl_engine *engine,
+                         struct rl_scope *scope) {
+  int base = lua_gettop(L);
+  rl_push_scope_info(L, 1);
+  lua_getfield(L, base + 1, "errors");
+  lua_rawgeti(L, base + 2, 1);
+  if (scope->failures > 1 && rl_is_error(L, engine, base + 3, NULL)) {
+    lua_createtable(L, (int)scope->failures - 1, 0);
+    for (uint32_t i = 2; i <= scope->failures; i++) {
+      lua_rawgeti(L, base + 2, i);
+      lua_rawseti(L, -2, i - 1);
+    }
+    lua_setfield(L, base + 3, "errors");
+  }
+  rl_push_task(L, engine, rl_task_of(engine->core.current));
+  rl_push_task_info(L, -1);
+  lua_pushvalue(L, base + 3);
+  lua_setfield(L, -2, "noted");
+  lua_getfield(L, base + 1, "traces");
+  lua_rawgeti(L, -1, 1);
+  lua_setfield(L, -3, "text");
+  lua_settop(L, base + 3);
+}
+
+/* What was asked of the scope through `by` is answered from here on by its
+ * own info: `by` may be gone soon. */
+static void keep_cancelled(lua_State *L, struct rl_engine *engine,
+                           struct rl_scope *scope) {
+  struct rille_cancel *node = &scope->core.cancel;
+  if (node->by == NULL)
+    return;
+  rl_push_scope_info(L, 1);
+  rl_push_cancellation(L, engine, node->by);
+  lua_getfield(L, -1, "reason");
+  lua_setfield(L, -3, "reason");
+  lua_pop(L, 2);
+  node->by = node;
+}
+
+static void end_scope(lua_State *L, struct rl_engine *engine,
+                      struct rl_scope *scope) {
+  keep_cancelled(L, engine, scope);
+  if (engine->root == &scope->core)
+    engine->root = NULL;
+  rille_scope_end(&scope->core);
+  rl_push_slot(L, engine, RL_SCOPES);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, scope);
+  lua_pop(L, 1);
+}
+
+/* finish(s, ok, waited): ends the scope. Returns true if the results of the
+ * body stand; nil and an error if it absorbs its own cancellation; else
+ * raises: a failure, or the cancellation that comes from outside. */
+static int l_scope_finish(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rille_task *task = engine->core.current;
+  bool ok = lua_toboolean(L, 2), waited = lua_toboolean(L, 3);
+  struct rille_cancel *by = task->top->by, *own = &scope->core.cancel;
+  bool raises = false;
+  lua_settop(L, 3);
+  take_lost(L, engine);
+  if (scope->failures > 0) {
+    push_failure(L, engine, scope);
+    raises = true;
+  } else if (by == own && (!ok || own->delivered)) {
+    rl_push_cancellation(L, engine, own);
+    if (own->expired)
+      lua_getfield(L, -1, "reason");
+    task->swallowed = 0;
+  } else if (by != NULL && by != own && (!ok || waited)) {
+    by->delivered = 1;
+    rl_push_cancellation(L, engine, by);
+    raises = true;
+  }
+  end_scope(L, engine, scope);
+  if (raises)
+    return lua_error(L);
+  if (lua_gettop(L) == 3)
+    return lua_pushboolean(L, 1), 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* innermost(): the innermost block scope that the running task has open. */
+static int l_scope_innermost(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rille_task *task = engine->core.current;
+  if (task == NULL || task->block == NULL)
+    return lua_pushnil(L), 1;
+  rl_push_scope(L, engine, task->block);
+  return 1;
+}
+
+/* state(s): "open", "closing" or "ended", and whether the running task has
+ * opened it. */
+static int l_scope_state(lua_State *L) {
+  static const char *const names[] = {"open", "closing", "ended"};
+  struct rl_engine *engine = rl_engine(L);
+  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  lua_pushstring(L, names[scope->core.state]);
+  lua_pushboolean(L, scope->core.opener != NULL &&
+                         scope->core.opener == engine->core.current);
+  return 2;
+}
+
+/* info(s): the table that is kept with the scope. */
+static int l_scope_info(lua_State *L) {
+  rl_check(L, 1, &rl_scope_type);
+  rl_push_scope_info(L, 1);
+  return 1;
+}
+
+/* has_info(s): whether anything is kept with the scope. */
+static int l_scope_has_info(lua_State *L) {
+  rl_check(L, 1, &rl_scope_type);
+  lua_pushboolean(L, lua_getiuservalue(L, 1, RL_SCOPE_INFO) == LUA_TTABLE);
+  return 1;
+}
+
+/* fail(s, err): a cleanup of the scope has failed. */
+static int l_scope_fail(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  rl_check(L, 1, &rl_scope_type);
+  lua_settop(L, 2);
+  rl_push_task(L, engine, rl_task_of(engine->core.current));
+  rl_push_failure_text(L, 3, 2);
+  rl_scope_note(L, 1, 2, 4);
+  return 0;
+}
+
+/* grace_left(s): seconds that cleanup may still take; math.huge if the scope
+ * is not cancelled. */
+static int l_scope_grace_left(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  const struct rille_cancel *by = scope->core.cancel.by;
+  int64_t end = by != NULL ? rille_cancel_grace(by) : RILLE_FOREVER;
+  if (end != RILLE_FOREVER)
+    end -= rille_now(&engine->core);
+  rl_push_seconds(L, end > 0 ? end : 0);
+  return 1;
+}
+
+void rl_open_block(lua_State *L) {
+  static const luaL_Reg inner[] = {{"scope", l_scope_open},
+                                   {"leave", l_scope_leave},
+                                   {"finish", l_scope_finish},
+                                   {"innermost", l_scope_innermost},
+                                   {"state", l_scope_state},
+                                   {"info", l_scope_info},
+                                   {"has_info", l_scope_has_info},
+                                   {"fail", l_scope_fail},
+                                   {"grace_left", l_scope_grace_left},
+                                   {NULL, NULL}};
+  int engine = lua_gettop(L);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_getiuservalue(L, engine, RL_SCOPE_META);
+  lua_setfield(L, -2, "scope_meta");
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
+  lua_settop(L, engine);
+}
