@@ -26,7 +26,7 @@
 
 static const char usage[] =
     "usage: rille [options] [script [args]]\n"
-    "  -e stat      execute string 'stat'\n"
+    "  -e stat      execute string 'stat', with `rille` as a global\n"
     "  -i           enter interactive mode after executing 'script'\n"
     "  -l mod       require library 'mod' into global 'mod'\n"
     "  -l g=mod     require library 'mod' into global 'g'\n"

@@ -192,6 +192,14 @@ describe("the binary", function()
   end)
 
   describe("-e and -l", function()
+    it("-e has rille as a global", function()
+      assert.equal("true\n", (shell [["$RILLE" -e 'print(rille == require "rille")']]))
+    end)
+
+    it("a script has not", function()
+      assert.equal("nil\n", (run_script "print(rille)"))
+    end)
+
     it("run in order, in one main task", function()
       local out = shell [["$RILLE" -e 'a = 1' -e 'require"rille".sleep(0.001)' \
         -e 'print(a)']]
