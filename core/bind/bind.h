@@ -67,6 +67,7 @@ enum rl_engine_slot {
   RL_AWAIT_META,
   RL_SELECTOR_META,
   RL_HANDLER, /* the message handler of every protected call */
+  RL_BODY,    /* what runs in each task's coroutine */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
   RL_TOP,     /* the scope at the top */
   RL_ENGINE_SLOTS = RL_TOP

@@ -103,9 +103,8 @@ static struct rl_thread make_thread(lua_State *L, struct rl_engine *engine) {
   int results;
   reserve_index(L, engine);
   thread.L = lua_newthread(L);
-  rl_push_engine(L);
+  rl_push_slot(L, engine, RL_BODY);
   lua_xmove(L, thread.L, 1);
-  lua_pushcclosure(thread.L, trampoline, 1);
   if (lua_resume(thread.L, L, 0, &results) != LUA_YIELD) {
     lua_xmove(thread.L, L, 1);
     lua_error(L);
@@ -300,6 +299,9 @@ void rl_thread_open(lua_State *L) {
   static const luaL_Reg meta[] = {{"__close", l_guard_close}, {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_add_protector(lua_touserdata(L, engine), trampoline, 3);
+  lua_pushvalue(L, engine);
+  lua_pushcclosure(L, trampoline, 1);
+  lua_setiuservalue(L, engine, RL_BODY);
   rl_new_type(L, RL_GUARD, "guard", none, meta);
   lua_newuserdatauv(L, 0, 0);
   lua_getiuservalue(L, engine, RL_GUARD);
