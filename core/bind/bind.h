@@ -160,6 +160,10 @@ static inline struct rl_scope *rl_scope_of(struct rille_scope *scope) {
   return RILLE_ENTRY(scope, struct rl_scope, core);
 }
 
+static inline struct rl_engine *rl_engine_of(struct rille_engine *engine) {
+  return RILLE_ENTRY(engine, struct rl_engine, core);
+}
+
 /* helpers.c: arguments, options, times */
 
 /* The object of `type` at `index`, or NULL. */

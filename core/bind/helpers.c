@@ -5,11 +5,11 @@
 
 static const char engine_key = 0;
 
+/* A light userdata has no length, so nothing that is too short is read. */
 void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object;
-  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < type->size)
+  const struct rl_type *const *object = lua_touserdata(L, index);
+  if (object == NULL || lua_rawlen(L, index) < type->size)
     return NULL;
-  object = lua_touserdata(L, index);
   return *object == type ? (void *)object : NULL;
 }
 
@@ -20,10 +20,11 @@ void *rl_check(lua_State *L, int index, const struct rl_type *type) {
   return object;
 }
 
+/* What a function's upvalue is, only the debug library can change. */
 struct rl_engine *rl_engine(lua_State *L) {
-  struct rl_engine *engine = rl_test(L, lua_upvalueindex(1), &rl_engine_type);
-  if (engine == NULL) /* a function of somebody else's module */
-    engine = rl_engine_find(L);
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (engine == NULL || engine->type != &rl_engine_type)
+    engine = rl_engine_find(L); /* a function of somebody else's module */
   if (engine == NULL || engine->core.loop == NULL)
     luaL_error(L, "the rille engine is closed");
   return engine;
