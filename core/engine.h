@@ -28,6 +28,8 @@ struct rille_engine {
   struct rille_scope *top;    /* the root of all scopes; never left */
   int64_t turn_time;          /* when this turn started, ns */
   uint64_t random;            /* state of rille_random */
+  bool shuffle; /* the schedule is random, within what a program may expect */
+  struct rille_source quiet; /* fires when no task is ready */
   uint32_t tasks_made, scopes_made, objects_made; /* for numbering */
 };
 

@@ -313,7 +313,7 @@ describe("the binary", function()
     it("--explore names the seed that failed", function()
       local _, err, status = shell [["$RILLE" --explore 3 -e 'error "always"']]
       assert.equal(1, status)
-      assert.matches("rille: failed with %-%-virtual %-%-seed 1\n$", err)
+      assert.matches("rille: failed with %-%-explore 1 %-%-seed 1\n$", err)
     end)
 
     it("--explore runs under every seed", function()

@@ -430,6 +430,7 @@ void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
+void rl_open_testing(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_run(lua_State *L);
 

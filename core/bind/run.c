@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Takes `clock` and `seed` out of the options at `index`: what is left are
- * scope options. */
+/* What rille.run takes beside scope options. */
 static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
   static const char *const clocks[] = {"real", "virtual", NULL};
+  static const char *const schedules[] = {"fifo", "random", NULL};
   struct rille_clock *clock = &engine->core.clock;
   clock->is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
   clock->instant = 0;
+  engine->core.shuffle = rl_option_choice(L, index, "schedule", schedules) == 1;
   if (rl_option(L, index, "seed", LUA_TNUMBER) == LUA_TNUMBER) {
     int exact;
     lua_Integer seed = lua_tointegerx(L, -1, &exact);
@@ -30,8 +31,8 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
 
 static void check_run_options(lua_State *L, int index) {
   static const char *const names[] = {
-      "name",     "timeout", "deadline", "shield", "inherit", "concurrency",
-      "on_error", "grace",   "clock",    "seed",   NULL};
+      "name",     "timeout", "deadline", "shield", "inherit",  "concurrency",
+      "on_error", "grace",   "clock",    "seed",   "schedule", NULL};
   rl_check_options(L, index, names);
 }
 
@@ -48,6 +49,8 @@ static void strip_options(lua_State *L) {
   lua_setfield(L, -2, "clock");
   lua_pushnil(L);
   lua_setfield(L, -2, "seed");
+  lua_pushnil(L);
+  lua_setfield(L, -2, "schedule");
   lua_replace(L, 1);
 }
 
@@ -166,7 +169,8 @@ Opens the root scope, runs `fn` in it as the main task, and waits for every
 task. Only outside a task.
 @function run
 @tparam[opt] table opts scope options, `clock` ("real" or "virtual"), `seed`
-(integer: the choices of select follow from it)
+(integer: every random choice follows from it), `schedule` ("fifo", or "random"
+to look for what depends on the order)
 @tparam function fn
 @param ... its arguments
 @return what `fn` returns; nil and an error when the root was cancelled
@@ -195,6 +199,7 @@ static int l_run(lua_State *L) {
   engine->run = NULL;
   engine->root = NULL;
   engine->core.clock.is_virtual = false;
+  engine->core.shuffle = false;
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);
   if (task->core.status != RILLE_TASK_FAILED)
     return rl_push_task_result(L, engine, index);

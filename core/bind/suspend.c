@@ -152,8 +152,15 @@ int rl_turn(lua_State *L, struct rl_task *task, int results) {
   return suspend(L, results, turn_k);
 }
 
+/* Where the schedule is random, one call in four gives up its turn. */
+static bool keeps_turn(struct rl_task *task) {
+  struct rille_engine *engine = task->core.engine;
+  return task->core.budget > 0 &&
+         (!engine->shuffle || rille_random(engine, 4) != 0);
+}
+
 int rl_return(lua_State *L, struct rl_task *task, int results) {
-  if (task->core.budget > 0) {
+  if (keeps_turn(task)) {
     task->core.budget--;
     return results;
   }

@@ -144,6 +144,16 @@ static void keep_results(lua_State *L, struct rl_task *task, int index,
   lua_setiuservalue(L, index, RL_TASK_RESULT);
 }
 
+/* Keeps what the tree looks like now, if nothing is kept. */
+static void keep_dump(lua_State *L, struct rl_engine *engine) {
+  rl_push_slot(L, engine, RL_LUA);
+  if (lua_getfield(L, -1, "failure_dump") == LUA_TNIL) {
+    rl_push_dump(L, engine);
+    lua_setfield(L, -3, "failure_dump");
+  }
+  lua_pop(L, 2);
+}
+
 /* The task at `index` has failed with the value at `error`: tells its scope,
  * or keeps it for whoever awaits it. */
 static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
@@ -156,6 +166,8 @@ static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
   lua_pushvalue(L, scope + 1);
   lua_setfield(L, -2, "text");
   if (task->core.supervised) {
+    if (engine->core.shuffle) /* for whoever explores schedules */
+      keep_dump(L, engine);
     rl_scope_fail(L, engine, scope, error, scope + 1);
   } else if (!task->core.awaited && !task->main) {
     rl_push_scope_info(L, scope);
