@@ -10,7 +10,9 @@ local rille, core = ...
 
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
+  cache = "cache",
   once = "once",
+  singleflight = "singleflight",
 }
 
 -- name -> the part that defines it
