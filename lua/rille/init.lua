@@ -11,6 +11,8 @@ local rille, core = ...
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
   cache = "cache",
+  fallback = "fallback",
+  hedge = "hedge",
   once = "once",
   singleflight = "singleflight",
 }
