@@ -15,6 +15,7 @@ local parts = {
   fallback = "fallback",
   hedge = "hedge",
   once = "once",
+  policy = "policy",
   singleflight = "singleflight",
 }
 
