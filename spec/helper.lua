@@ -70,6 +70,26 @@ function helper.closing(fn)
   return setmetatable({}, { __close = function(_, err) fn(err) end })
 end
 
+--- Starts fn(...) as a task of the root scope whose failure is a value, and
+-- lets it come to its first wait. Returns the task.
+function helper.start(fn, ...)
+  local args = table.pack(...)
+  local task = rille.root():task(function() return fn(table.unpack(args, 1, args.n)) end)
+  rille.yield()
+  return task
+end
+
+--- A generator of whole numbers, called as math.random is. It is our own, so
+-- that a seed means the same everywhere.
+function helper.random(seed)
+  local state = seed
+  return function(low, high)
+    if not high then low, high = 1, low end
+    state = (state * 6364136223846793005 + 1442695040888963407)
+    return low + (state >> 33) % (high - low + 1)
+  end
+end
+
 --- Calls `fn`, which must raise; the error's text must match `pattern`.
 -- Returns the error.
 function helper.raises(fn, pattern)

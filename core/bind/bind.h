@@ -314,7 +314,8 @@ void rl_add_protector(struct rl_engine *engine, lua_CFunction caller, int slot);
 int rl_protected_slot(const struct rl_engine *engine, lua_CFunction caller);
 
 /* True if a call that returned the values at `base` and above has failed:
- * nil or false, and then a value other than a `closed` error. */
+ * nil or false, and then a value other than a `closed` error; one that was
+ * raised before is a failure, though. */
 bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base);
 
 /* thread.c: the coroutines that run tasks */

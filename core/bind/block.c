@@ -263,6 +263,38 @@ static int l_scope_innermost(lua_State *L) {
   return 1;
 }
 
+static bool is_above(const struct rille_scope *scope,
+                     const struct rille_scope *block,
+                     const struct rille_scope *top) {
+  for (; top != NULL && top != block; top = top->under)
+    if (top == scope)
+      return true;
+  return false;
+}
+
+/* holds_up(task, block): whether what `task` does since its innermost block
+ * was `block` (nil: none) cannot end before the running task does: this is
+ * `task` itself, or a task of a scope opened since, or a task of a scope which
+ * one of those has opened. */
+static int l_scope_holds_up(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  const struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  const struct rl_scope *block =
+      lua_isnil(L, 2) ? NULL : rl_check(L, 2, &rl_scope_type);
+  const struct rille_task *waits = engine->core.current;
+  bool holds = waits == &task->core;
+  while (!holds && waits != NULL && !waits->daemon) {
+    const struct rille_scope *scope = waits->scope;
+    waits = scope->opener;
+    if (waits != &task->core)
+      continue;
+    holds = is_above(scope, block != NULL ? &block->core : NULL, waits->block);
+    break;
+  }
+  lua_pushboolean(L, holds);
+  return 1;
+}
+
 /* state(s): "open", "closing" or "ended", and whether the running task has
  * opened it. */
 static int l_scope_state(lua_State *L) {
@@ -318,6 +350,7 @@ void rl_open_block(lua_State *L) {
                                    {"leave", l_scope_leave},
                                    {"finish", l_scope_finish},
                                    {"innermost", l_scope_innermost},
+                                   {"holds_up", l_scope_holds_up},
                                    {"state", l_scope_state},
                                    {"info", l_scope_info},
                                    {"has_info", l_scope_has_info},

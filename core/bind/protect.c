@@ -12,6 +12,9 @@
 #include "bind.h"
 #include <assert.h>
 
+/* The key, in an error object of kind `closed`, that says it was raised. */
+static const char raised_key = 0;
+
 void rl_add_protector(struct rl_engine *engine, lua_CFunction caller,
                       int slot) {
   struct rl_protector *next = &engine->protectors[engine->protectors_count];
@@ -35,9 +38,29 @@ int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
   return k(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, ctx, k), ctx);
 }
 
+/* A `closed` that was raised and caught is a failure however it goes on: a
+ * policy, say, returns it to the policy around it. */
+static void mark_raised(lua_State *L, struct rl_engine *engine, int index) {
+  if (!rl_is_error(L, engine, index, "closed"))
+    return;
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, index, &raised_key);
+}
+
+/* True if a call that returned the error at `index` has come to an ordinary
+ * end. */
+static bool is_end(lua_State *L, struct rl_engine *engine, int index) {
+  bool raised;
+  if (!rl_is_error(L, engine, index, "closed"))
+    return false;
+  raised = lua_rawgetp(L, index, &raised_key) != LUA_TNIL;
+  lua_pop(L, 1);
+  return !raised;
+}
+
 bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base) {
   return lua_gettop(L) > base && !lua_toboolean(L, base) &&
-         !lua_isnil(L, base + 1) && !rl_is_error(L, engine, base + 1, "closed");
+         !lua_isnil(L, base + 1) && !is_end(L, engine, base + 1);
 }
 
 /* The message handler: notes the traceback of a raised error, once for each,
@@ -47,6 +70,8 @@ static int note_traceback(lua_State *L) {
   struct rille_task *task = engine != NULL ? engine->core.current : NULL;
   const struct rille_cancel *by = task != NULL ? task->top->by : NULL;
   lua_settop(L, 1);
+  if (engine != NULL)
+    mark_raised(L, engine, 1);
   if (task == NULL ||
       (by != NULL && by->error != NULL && by->error == lua_topointer(L, 1)))
     return 1;
@@ -69,8 +94,11 @@ static int note_traceback(lua_State *L) {
 
 /* failed(ok, ...): true if a protected call that gave these values failed. */
 static int l_failed(lua_State *L) {
-  lua_pushboolean(L, !lua_toboolean(L, 1) ||
-                         rl_returned_failure(L, rl_engine(L), 2));
+  struct rl_engine *engine = rl_engine(L);
+  bool raised = !lua_toboolean(L, 1);
+  if (raised && lua_gettop(L) > 1)
+    mark_raised(L, engine, 2);
+  lua_pushboolean(L, raised || rl_returned_failure(L, engine, 2));
   return 1;
 }
 

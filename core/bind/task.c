@@ -427,6 +427,13 @@ static int l_task_yield(lua_State *L) {
   return rl_turn(L, task, 0);
 }
 
+/* For the Lua part: checkpoint() is how a call begins that may suspend but
+ * perhaps need not. Raises where the task is cancelled or cannot wait; counts
+ * against the turn's budget. */
+static int l_task_checkpoint(lua_State *L) {
+  return rl_return(L, rl_enter(L, rl_engine(L)), 0);
+}
+
 const struct rl_type rl_task_type = {"task", sizeof(struct rl_task),
                                      task_source, push_case};
 
@@ -442,8 +449,13 @@ void rl_open_task(lua_State *L) {
       {"__close", l_task_close}, {"__tostring", l_task_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"current", l_task_current}, {"yield", l_task_yield}, {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"checkpoint", l_task_checkpoint},
+                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_TASK_META, "task", methods, meta);
   rl_add_functions(L, functions);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
   lua_settop(L, engine);
 }
