@@ -30,10 +30,14 @@ static uint32_t ring_for(uint32_t capacity, uint32_t ring) {
 /* Moves the buffer of the channel at `index` to a larger table. */
 static void grow(lua_State *L, struct rl_channel *channel, int index) {
   struct rille_channel *core = &channel->core;
-  uint32_t ring = ring_for(core->capacity, core->ring);
-  if (ring == core->ring || ring > INT32_MAX)
+  uint32_t before = core->ring, ring = ring_for(core->capacity, before);
+  if (ring == before || ring > INT32_MAX)
     luaL_error(L, "the channel's buffer is too large");
   lua_createtable(L, (int)ring, 0);
+  if (core->ring != before) { /* a finalizer has made it grow already */
+    lua_pop(L, 1);
+    return;
+  }
   lua_getiuservalue(L, index, CHANNEL_BUFFER);
   for (uint32_t i = 0; i < core->size; i++) {
     lua_rawgeti(L, -1, (core->head + i) % core->ring + 1);
