@@ -29,6 +29,7 @@ struct rille_engine {
   int64_t turn_time;          /* when this turn started, ns */
   uint64_t random;            /* state of rille_random */
   uint32_t tasks_made, scopes_made, objects_made; /* for numbering */
+  uint32_t claims; /* sends foreseen: see broadcast.h */
 };
 
 /* Opens an engine in zeroed memory, as rille_loop_open does; `top` is zeroed

@@ -10,6 +10,7 @@ local rille, core = ...
 
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
+  event_bus = "event_bus s:event_bus",
 }
 
 -- name -> the part that defines it
