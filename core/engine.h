@@ -31,6 +31,7 @@ struct rille_engine {
   bool shuffle; /* the schedule is random, within what a program may expect */
   struct rille_source quiet; /* fires when no task is ready */
   uint32_t tasks_made, scopes_made, objects_made; /* for numbering */
+  uint32_t claims; /* sends foreseen: see broadcast.h */
 };
 
 /* Opens an engine in zeroed memory, as rille_loop_open does; `top` is zeroed

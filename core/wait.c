@@ -51,8 +51,16 @@ static void end_wait(struct rille_task *task, enum rille_outcome outcome) {
 
 static void fire_waiter(struct rille_waiter *waiter, int event) {
   struct rille_task *task = waiter->task;
-  task->wait.fired = (uint32_t)(waiter - task->wait.waiters);
-  task->wait.event = event;
+  struct rille_wait *wait = &task->wait;
+  if (wait->flags & RILLE_WAIT_ALL) {
+    unlink_waiter(task, waiter);
+    wait->event += event == 0;
+    if (++wait->fired < wait->count)
+      return;
+  } else {
+    wait->fired = (uint32_t)(waiter - wait->waiters);
+    wait->event = event;
+  }
   end_wait(task, RILLE_FIRED);
 }
 
@@ -98,6 +106,8 @@ void rille_wait_start(struct rille_task *task, struct rille_waiter *waiters,
   struct rille_wait *wait = &task->wait;
   wait->waiters = waiters;
   wait->count = count;
+  wait->fired = 0;
+  wait->event = 0;
   wait->flags = (uint8_t)flags;
   wait->limited = 0;
   task->since = task->engine->turn_time;

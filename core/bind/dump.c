@@ -40,16 +40,22 @@ static void add_wait(struct dump *dump, const struct rl_task *task) {
   luaL_addvalue(dump->buffer);
   if (wait->count == 0)
     luaL_addstring(dump->buffer, "sleep");
+  else if (wait->flags & RILLE_WAIT_ALL)
+    luaL_addstring(dump->buffer,
+                   wait->count - wait->fired > 1 ? "all of " : "");
   else if (wait->waiters != &wait->one)
     luaL_addstring(dump->buffer, "select ");
-  for (uint32_t i = 0; i < wait->count; i++) {
+  for (uint32_t i = 0, told = 0; i < wait->count; i++) {
     const struct rille_source *source = wait->waiters[i].source;
-    luaL_addstring(dump->buffer, i > 0 ? ", " : "");
-    luaL_addstring(dump->buffer, source != NULL ? source->type->verb : "off");
-    if (i == 7 && wait->count > 8) {
+    if ((wait->flags & RILLE_WAIT_ALL) &&
+        !rille_list_linked(&wait->waiters[i].node))
+      continue; /* it has fired */
+    if (told == 8) {
       luaL_addstring(dump->buffer, " ...");
       break;
     }
+    luaL_addstring(dump->buffer, told++ > 0 ? ", " : "");
+    luaL_addstring(dump->buffer, source != NULL ? source->type->verb : "off");
   }
 }
 

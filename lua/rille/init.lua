@@ -18,6 +18,7 @@ local parts = {
   once = "once",
   policy = "policy",
   singleflight = "singleflight",
+  event_bus = "event_bus s:event_bus",
 }
 
 -- name -> the part that defines it

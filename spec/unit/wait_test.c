@@ -320,6 +320,108 @@ static void of_two_even_waiters_on_a_source_either_fires(void **state) {
   assert_in_range(count_first(&w, RILLE_WAIT_EVEN), 400, 600);
 }
 
+/* Task a waits for both x and y. */
+static void wait_for_all(struct world *w, int64_t due) {
+  w->set[0].source = &w->x;
+  w->set[1].source = &w->y;
+  rille_wait_start(&w->a, w->set, 2, due, RILLE_WAIT_ALL);
+}
+
+static void a_wait_for_all_ends_with_the_last_that_fires(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  assert_ptr_equal(&w.set[1], rille_source_fire(&w.y, 0));
+  assert_int_equal(RILLE_TASK_WAITING, w.a.status);
+  assert_ptr_equal(&w.set[0], rille_source_fire(&w.x, 0));
+  assert_int_equal(RILLE_TASK_READY, w.a.status);
+  assert_int_equal(RILLE_FIRED, w.a.wait.outcome);
+}
+
+static void a_wait_for_all_unlinks_what_has_fired_alone(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 0);
+  assert_false(anyone_waits(&w.x));
+  assert_true(anyone_waits(&w.y));
+  assert_null(rille_source_fire(&w.x, 0));
+}
+
+static void a_wait_for_all_counts_the_events_of_0(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 1);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(1, w.a.wait.event);
+  assert_int_equal(2, w.a.wait.fired);
+}
+
+static void a_wait_for_all_may_have_two_waiters_on_a_source(void **state) {
+  struct world w;
+  make_world(&w, state);
+  w.set[0].source = w.set[1].source = &w.x;
+  rille_wait_start(&w.a, w.set, 2, RILLE_FOREVER, RILLE_WAIT_ALL);
+  rille_source_fire_all(&w.x, 0);
+  assert_int_equal(2, w.a.wait.event);
+  assert_int_equal(RILLE_TASK_READY, w.a.status);
+}
+
+static void a_wait_for_all_on_one_source_ends_with_it(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_one(&w.a, &w.x, RILLE_FOREVER, RILLE_WAIT_ALL);
+  rille_source_fire(&w.x, 0);
+  assert_int_equal(RILLE_TASK_READY, w.a.status);
+  assert_int_equal(1, w.a.wait.event);
+}
+
+static void a_wait_for_all_forgets_the_count_of_the_last(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 0);
+  rille_wait_cancel(&w.a);
+  run_ready(w.f);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(RILLE_TASK_WAITING, w.a.status);
+}
+
+static void cancel_unlinks_what_a_wait_for_all_still_has(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, 10);
+  rille_source_fire(&w.x, 0);
+  rille_wait_cancel(&w.a);
+  assert_int_equal(RILLE_CANCELLED, w.a.wait.outcome);
+  assert_false(anyone_waits(&w.y));
+  assert_int_equal(RILLE_FOREVER, rille_timer_next(&w.f->engine));
+}
+
+static void the_deadline_unlinks_what_a_wait_for_all_still_has(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, 10);
+  rille_source_fire(&w.y, 0);
+  advance(w.f, 10);
+  assert_int_equal(RILLE_EXPIRED, w.a.wait.outcome);
+  assert_false(anyone_waits(&w.x));
+}
+
+static void a_source_hears_when_a_wait_for_all_leaves_it(void **state) {
+  struct world w;
+  make_world(&w, state);
+  rille_source_init(&w.x, &counting_type);
+  wanted_calls = unwanted_calls = 0;
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 0);
+  assert_int_equal(1, unwanted_calls);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(1, unwanted_calls);
+}
+
 static void a_source_without_a_test_is_never_ready(void **state) {
   struct world w;
   make_world(&w, state);
@@ -375,6 +477,15 @@ int main(void) {
       ENGINE_TEST(a_limit_is_forgotten_by_the_next_wait),
       ENGINE_TEST(of_two_waiters_on_a_source_the_first_fires),
       ENGINE_TEST(of_two_even_waiters_on_a_source_either_fires),
+      ENGINE_TEST(a_wait_for_all_ends_with_the_last_that_fires),
+      ENGINE_TEST(a_wait_for_all_unlinks_what_has_fired_alone),
+      ENGINE_TEST(a_wait_for_all_counts_the_events_of_0),
+      ENGINE_TEST(a_wait_for_all_may_have_two_waiters_on_a_source),
+      ENGINE_TEST(a_wait_for_all_on_one_source_ends_with_it),
+      ENGINE_TEST(a_wait_for_all_forgets_the_count_of_the_last),
+      ENGINE_TEST(cancel_unlinks_what_a_wait_for_all_still_has),
+      ENGINE_TEST(the_deadline_unlinks_what_a_wait_for_all_still_has),
+      ENGINE_TEST(a_source_hears_when_a_wait_for_all_leaves_it),
       ENGINE_TEST(a_source_without_a_test_is_never_ready),
       ENGINE_TEST(the_end_of_a_task_wakes_who_awaits_it),
       ENGINE_TEST(the_end_of_a_task_ends_its_wait),
