@@ -107,6 +107,16 @@ function helper.list(list)
   return table.move(list, 1, #list, 1, {})
 end
 
+--- A random generator that starts at `seed`, which means the same everywhere:
+-- the function returns a whole number from `low` (1) to `high`.
+function helper.generator(seed)
+  return function(low, high)
+    if not high then low, high = 1, low end
+    seed = seed * 6364136223846793005 + 1442695040888963407
+    return low + ((seed >> 33) % (high - low + 1))
+  end
+end
+
 --- Gives every ready task several turns.
 function helper.settle()
   for _ = 1, 5 do

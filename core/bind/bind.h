@@ -47,7 +47,7 @@ struct rl_type {
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_channel_type, rl_alarm_type, rl_ticker_type, rl_await_type,
-    rl_selector_type;
+    rl_selector_type, rl_poll_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -66,6 +66,7 @@ enum rl_engine_slot {
   RL_TICKER_META,
   RL_AWAIT_META,
   RL_SELECTOR_META,
+  RL_POLL_META,
   RL_HANDLER, /* the message handler of every protected call */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
   RL_TOP,     /* the scope at the top */
@@ -148,6 +149,7 @@ struct rl_scope {
   struct rille_scope core;
   uint32_t failures; /* in info.errors */
   bool keep_going;   /* on_error = "continue" */
+  bool secluded;     /* inherit = "cancel": no services, no defaults */
   bool report;       /* failures go to stderr at once: the host's root */
 };
 
@@ -423,6 +425,7 @@ void rl_open_channel(lua_State *L);
 void rl_open_select(lua_State *L);
 void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);
+void rl_open_poll(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
 void rl_open_luv(lua_State *L);

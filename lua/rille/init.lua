@@ -10,6 +10,8 @@ local rille, core = ...
 
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
+  poll = "s:poll",
+  service = "s:provide s:use s:has",
 }
 
 -- name -> the part that defines it
