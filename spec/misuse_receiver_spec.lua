@@ -13,21 +13,23 @@ local function objects()
     timer = rille.after(1),
     ticker = rille.every(1),
     selector = rille.selector { { ch } },
+    poll = rille.root():poll(print, nil, { interval = 1000, immediate = false }),
     error = err,
   }
 end
 
-local names = { "scope", "task", "channel", "timer", "ticker", "selector", "error" }
+local names = { "scope", "task", "channel", "timer", "ticker", "selector", "poll", "error" }
 
 local methods = {
   scope = { "go", "task", "cancel", "cancelled", "close", "defer", "name", "parent", "deadline",
-    "set_deadline", "active", "errors", "channel" },
+    "set_deadline", "active", "errors", "channel", "provide", "use", "has", "poll" },
   task = { "await", "cancel", "status", "name", "scope", "traceback" },
   channel = { "send", "recv", "try_send", "try_recv", "recv_many", "send_many", "close", "cap",
     "size", "is_closed" },
   timer = { "wait", "stop" },
   ticker = { "stop" },
   selector = { "wait", "set_send", "enable" },
+  poll = { "stop", "start", "status" },
 }
 
 local function wrong_receivers(name)

@@ -117,15 +117,18 @@ describe("a poll with <close>", function()
     end)
   end)
 
-  it("may be left by the loop itself", function()
+  it("may be left by the loop itself, which cannot join itself", function()
+    local log = helper.log()
     run(function()
       local p
-      p = rille.root():poll(function()
-        local _ <close> = p
-      end, nil, { interval = 5 })
-      rille.sleep(1)
-      assert.is_false(p:status().running)
+      p = rille.root():poll(function() end, function()
+        do local _ <close> = p end
+        rille.sleep(1)
+        log("delivered", p:status().running)
+      end, { interval = 5 })
+      rille.sleep(2)
     end)
+    assert.equal("delivered:false", helper.text(log))
   end)
 
   it("may be left when it has never run", function()

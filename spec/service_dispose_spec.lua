@@ -215,7 +215,8 @@ describe("a scope without services", function()
       end
       local function look(s) return s:use "db", s:has "nothing" end
       cost(look)
-      assert.equal(cost(function() end), cost(look))
+      -- KB for 100 scopes; a table for each would be 5.
+      assert.is_true(math.abs(cost(function() end) - cost(look)) < 1)
     end)
   end)
 

@@ -229,6 +229,15 @@ describe("scope:use", function()
     end)
   end)
 
+  it("finds nothing for a scope that has ended, not even above it", function()
+    run(function()
+      local ended
+      rille.root():provide("db", gives(1))
+      rille.scope(function(s) ended = s end)
+      assert.is_false(ended:has "db")
+    end)
+  end)
+
   it("checks its argument", function()
     run(function()
       raises(function() rille.root():use() end, "#1.*a string expected, got nil")

@@ -148,7 +148,10 @@ static int l_scope_leave(lua_State *L) {
 
 /* Takes over the failures of tasks that nobody has awaited. */
 static void take_lost(lua_State *L, struct rl_engine *engine) {
-  rl_push_scope_info(L, 1);
+  if (lua_getiuservalue(L, 1, RL_SCOPE_INFO) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    return;
+  }
   if (lua_getfield(L, -1, "lost") == LUA_TTABLE) {
     int lost = lua_gettop(L), count = (int)lua_rawlen(L, lost);
     for (int i = 1; i <= count; i++) {

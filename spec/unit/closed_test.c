@@ -34,6 +34,8 @@ static const char fill[] =
     "rille.scope(function(s) o.ended_scope = s end)\n"
     "o.scope = rille.scope{name = 'open'}\n"
     "o.scope:provide('db', function() return o.channel end)\n"
+    "o.top:provide('name', function() return 'top' end)\n"
+    "assert(o.scope:use 'name' == 'top')\n"
     "o.ended_task = o.scope:go(function() end)\n"
     "o.waiting_task = o.scope:go(function() o.waited_channel:recv() end)\n"
     "o.scope:go(function() o.waited_selector:wait() end)\n"
