@@ -182,15 +182,6 @@ function Real:close() self.b:close() end
 
 function Real:cancel(id) self.tasks[id]:cancel() end
 
--- A generator of our own, so that a seed means the same everywhere.
-local function generator(state)
-  return function(low, high)
-    if not high then low, high = 1, low end
-    state = state * 6364136223846793005 + 1442695040888963407
-    return low + (state >> 33) % (high - low + 1)
-  end
-end
-
 local policies = { "block", "block", "drop_oldest", "drop_newest", "error" }
 
 local function random_call(random, id, names)
@@ -249,7 +240,7 @@ end
 describe("a broadcast compared with the model", function()
   it("does the same in many short lives", function()
     run(function()
-      local random = generator(seed)
+      local random = helper.random(seed)
       for _ = 1, 60 do compare(random, 100) end
     end)
   end)
@@ -266,7 +257,7 @@ end
 
 describe("values under random cancellation", function()
   it("come in one order, once, and to everybody if send says so", function()
-    local random, reached = generator(seed + 1), 0
+    local random, reached = helper.random(seed + 1), 0
     local got, senders = { {}, {}, {} }, {}
     run(function()
       local b = rille.broadcast()

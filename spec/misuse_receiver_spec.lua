@@ -18,12 +18,13 @@ local function objects()
     timer = rille.after(1),
     ticker = rille.every(1),
     selector = rille.selector { { ch } },
+    poll = rille.root():poll(print, nil, { interval = 1000, immediate = false }),
     error = err,
   }
 end
 
 local names = { "scope", "task", "channel", "broadcast", "subscription", "event_bus", "timer",
-  "ticker", "selector", "error" }
+  "ticker", "selector", "poll", "error" }
 
 -- What shares its methods: a subscription is received from as a channel is; a
 -- ticker and a timer may be one type.
@@ -31,7 +32,8 @@ local alike = { channel = "subscription", subscription = "channel", timer = "any
 
 local methods = {
   scope = { "go", "task", "cancel", "cancelled", "close", "defer", "name", "parent", "deadline",
-    "set_deadline", "active", "errors", "channel", "broadcast", "event_bus" },
+    "set_deadline", "active", "errors", "channel", "broadcast", "event_bus",
+    "provide", "use", "has", "poll" },
   task = { "await", "cancel", "status", "name", "scope", "traceback" },
   channel = { "send", "recv", "try_send", "try_recv", "recv_many", "send_many", "close", "cap",
     "size", "is_closed" },
@@ -43,6 +45,7 @@ local methods = {
   timer = { "wait", "stop" },
   ticker = { "stop" },
   selector = { "wait", "set_send", "enable" },
+  poll = { "stop", "start", "status" },
 }
 
 local function wrong_receivers(name)

@@ -47,7 +47,7 @@ struct rl_type {
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_channel_type, rl_broadcast_type, rl_subscription_type, rl_alarm_type,
-    rl_ticker_type, rl_await_type, rl_selector_type;
+    rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -68,6 +68,7 @@ enum rl_engine_slot {
   RL_TICKER_META,
   RL_AWAIT_META,
   RL_SELECTOR_META,
+  RL_POLL_META,
   RL_HANDLER, /* the message handler of every protected call */
   RL_BODY,    /* what runs in each task's coroutine */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
@@ -151,6 +152,7 @@ struct rl_scope {
   struct rille_scope core;
   uint32_t failures; /* in info.errors */
   bool keep_going;   /* on_error = "continue" */
+  bool secluded;     /* inherit = "cancel": no services, no defaults */
   bool report;       /* failures go to stderr at once: the host's root */
 };
 
@@ -433,6 +435,7 @@ void rl_open_subscription(lua_State *L);
 void rl_open_select(lua_State *L);
 void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);
+void rl_open_poll(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);

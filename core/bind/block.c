@@ -68,7 +68,7 @@ static int l_scope_open(lua_State *L) {
   struct rl_scope *scope, *parent;
   int64_t timeout, deadline, grace;
   uint32_t limit;
-  bool shield, keep_going;
+  bool shield, keep_going, secluded;
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
   task = rl_can_wait(L, engine);
@@ -76,7 +76,7 @@ static int l_scope_open(lua_State *L) {
   deadline = rl_option_span(L, 1, "deadline", RILLE_FOREVER);
   grace = rl_option_span(L, 1, "grace", RL_GRACE);
   limit = limit_option(L);
-  rl_option_choice(L, 1, "inherit", inherits);
+  secluded = rl_option_choice(L, 1, "inherit", inherits) == 1;
   keep_going = rl_option_choice(L, 1, "on_error", on_errors) == 1;
   rl_option(L, 1, "shield", LUA_TBOOLEAN);
   shield = lua_toboolean(L, -1);
@@ -89,6 +89,7 @@ static int l_scope_open(lua_State *L) {
   scope->core.grace = grace;
   scope->core.limit = limit;
   scope->keep_going = keep_going;
+  scope->secluded = secluded;
   if (!shield && rl_cleans_up(L, task)) { /* out of reach, within the grace */
     int64_t end = rille_cancel_grace(task->core.top->by);
     shield = true;
@@ -147,7 +148,10 @@ static int l_scope_leave(lua_State *L) {
 
 /* Takes over the failures of tasks that nobody has awaited. */
 static void take_lost(lua_State *L, struct rl_engine *engine) {
-  rl_push_scope_info(L, 1);
+  if (lua_getiuservalue(L, 1, RL_SCOPE_INFO) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    return;
+  }
   if (lua_getfield(L, -1, "lost") == LUA_TTABLE) {
     int lost = lua_gettop(L), count = (int)lua_rawlen(L, lost);
     for (int i = 1; i <= count; i++) {
@@ -321,6 +325,17 @@ static int l_scope_has_info(lua_State *L) {
   return 1;
 }
 
+/* inherited(s): the scope in which services and defaults are looked up after
+ * `s`, or nil. The scope at the top is one only for a host's tasks. */
+static int l_scope_inherited(lua_State *L) {
+  const struct rl_engine *engine = rl_engine(L);
+  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  if (scope->secluded || &scope->core == engine->root)
+    return lua_pushnil(L), 1;
+  lua_getiuservalue(L, 1, RL_SCOPE_PARENT);
+  return 1;
+}
+
 /* fail(s, err): a cleanup of the scope has failed. */
 static int l_scope_fail(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
@@ -354,6 +369,7 @@ void rl_open_block(lua_State *L) {
                                    {"state", l_scope_state},
                                    {"info", l_scope_info},
                                    {"has_info", l_scope_has_info},
+                                   {"inherited", l_scope_inherited},
                                    {"fail", l_scope_fail},
                                    {"grace_left", l_scope_grace_left},
                                    {NULL, NULL}};

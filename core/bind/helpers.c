@@ -292,9 +292,18 @@ static int l_nearest(lua_State *L) {
   return 1;
 }
 
+/* For the Lua part: closable(value) tells whether the value has a __close. */
+static int l_closable(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, luaL_getmetafield(L, 1, "__close") != LUA_TNIL);
+  return 1;
+}
+
 void rl_open_helpers(lua_State *L) {
-  static const luaL_Reg inner[] = {
-      {"arg_error", l_arg_error}, {"nearest", l_nearest}, {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"arg_error", l_arg_error},
+                                   {"nearest", l_nearest},
+                                   {"closable", l_closable},
+                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_pushvalue(L, engine);

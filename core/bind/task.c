@@ -8,6 +8,17 @@
  * then a value.
  */
 #include "bind.h"
+#include <string.h>
+
+/* Finds the code that starts a task: the nearest that is not of the engine. */
+static bool find_site(lua_State *L, lua_Debug *frame) {
+  for (int level = 1; lua_getstack(L, level, frame); level++) {
+    lua_getinfo(L, "Sl", frame);
+    if (strncmp(frame->source, "@rille.", 7) != 0)
+      return true;
+  }
+  return false;
+}
 
 /* Makes the object for a task; nothing is linked yet. */
 static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
@@ -19,8 +30,7 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
   lua_setmetatable(L, -2);
   lua_pushvalue(L, spawn->scope_index);
   lua_setiuservalue(L, -2, RL_TASK_SCOPE);
-  if (lua_getstack(L, 1, &caller)) {
-    lua_getinfo(L, "Sl", &caller);
+  if (find_site(L, &caller)) {
     task->line = caller.currentline > 0 ? caller.currentline : 0;
     lua_pushstring(L, caller.short_src);
     lua_setiuservalue(L, -2, RL_TASK_SITE);

@@ -19,6 +19,8 @@ local parts = {
   policy = "policy",
   singleflight = "singleflight",
   event_bus = "event_bus s:event_bus",
+  poll = "s:poll",
+  service = "s:provide s:use s:has",
 }
 
 -- name -> the part that defines it

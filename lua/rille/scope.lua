@@ -116,13 +116,20 @@ local function close_inner(s)
   return err
 end
 
--- Waits, cleans up, waits again for what the cleanups started, and ends `s`.
+local function has_cleanups(s)
+  local info = core.has_info(s) and core.info(s)
+  return info and (info.owned or info.defers and info.defers[1])
+end
+
+-- Waits, cleans up, waits for what the cleanups started and cleans up after
+-- that, and ends `s`.
 local function end_scope(s, ok, err)
   local waited = core.leave(s, ok, err)
-  if core.has_info(s) then
+  while has_cleanups(s) do
     clean_up(s)
     waited = core.leave(s, true) or waited
   end
+  if core.has_info(s) then core.info(s).services = nil end
   return core.finish(s, ok, waited)
 end
 
