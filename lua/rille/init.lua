@@ -11,6 +11,7 @@ local rille, core = ...
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
   testing = "testing",
+  uv = "uv_call",
   cache = "cache",
   debounce = "debounce throttle",
   fallback = "fallback",
