@@ -134,6 +134,13 @@ function helper.settle()
   end
 end
 
+--- The size of Lua's heap in KB, after a collection.
+function helper.heap()
+  collectgarbage()
+  collectgarbage()
+  return collectgarbage "count"
+end
+
 --- Finds where `text` stands in the file `name`: "name:line".
 function helper.where(level)
   local info = debug.getinfo((level or 1) + 1, "Sl")

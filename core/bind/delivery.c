@@ -171,7 +171,8 @@ static void move_value(lua_State *L, struct sending *s,
     lua_pushvalue(L, value);
     note_drop(L, s, to);
     break;
-  default: /* RILLE_FULL */
+  default:
+    assert(transfer.kind == RILLE_FULL);
     lua_getiuservalue(L, index, SUBSCRIPTION_NAME);
     append(L, FULL, &s->refusals);
     break;
