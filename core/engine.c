@@ -8,6 +8,7 @@ int rille_engine_open(struct rille_engine *engine, uv_loop_t *uv,
   engine->top = top;
   engine->host_loop = uv != NULL;
   rille_list_init(&engine->ready);
+  rille_list_init(&engine->permits.unserved);
   rille_scope_open_top(engine, top);
   engine->scopes_made = 0;
   rille_engine_seed(engine, (uint64_t)rille_now(engine));

@@ -6,10 +6,9 @@
 static const char engine_key = 0;
 
 void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object;
-  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < type->size)
+  const struct rl_type *const *object = lua_touserdata(L, index);
+  if (object == NULL || lua_rawlen(L, index) < type->size) /* a light one: 0 */
     return NULL;
-  object = lua_touserdata(L, index);
   return *object == type ? (void *)object : NULL;
 }
 

@@ -166,6 +166,53 @@ static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
   lua_settop(L, scope - 1);
 }
 
+/* Adds a line to a text of the task at `index`, if there is one. */
+static void add_line(lua_State *L, int index, const char *name,
+                     const char *line) {
+  rl_push_task_info(L, index);
+  if (lua_getfield(L, -1, name) == LUA_TSTRING) {
+    lua_pushfstring(L, "%s\n  %s", lua_tostring(L, -1), line);
+    lua_setfield(L, -3, name);
+  }
+  lua_pop(L, 2);
+}
+
+/*
+ * The task at `index`, whose results are at `base` and above, has ended with
+ * locks in its hands: gives them back. Unless it has failed, or was killed,
+ * this is its failure: an error replaces its results, and true is returned. A
+ * failure of its own stays, and its texts tell of the lock.
+ */
+static bool fail_holding(lua_State *L, struct rl_engine *engine, int index,
+                         int base, enum rille_task_status status) {
+  struct rl_task *task = lua_touserdata(L, index);
+  const char *lock = rl_holds_abandon(L, engine, task);
+  if (lock == NULL || engine->closing)
+    return false;
+  if (status == RILLE_TASK_FAILED) {
+    lua_pushfstring(L, "it ended holding a %s, which was released", lock);
+    add_line(L, index, "trace", lua_tostring(L, -1));
+    add_line(L, index, "text", lua_tostring(L, -1));
+    lua_pop(L, 1);
+    return false;
+  }
+  rl_push_error(L, engine, "invalid",
+                "%s ended holding a %s; release it on every way out, or use "
+                "its call",
+                rl_push_task_name(L, index), lock);
+  if (status == RILLE_TASK_ENDED_CANCELLED) {
+    lua_pushvalue(L, base);
+    lua_setfield(L, -2, "cause");
+  }
+  lua_replace(L, base);
+  lua_settop(L, base);
+  rl_push_task_info(L, index); /* a traceback there is another error's */
+  lua_pushnil(L);
+  lua_setfield(L, -2, "trace");
+  lua_settop(L, base);
+  return true;
+}
+
 void rl_task_finish(lua_State *L, struct rl_engine *engine,
                     struct rl_task *task, bool ok, int base) {
   int count = lua_gettop(L) - base + 1, index;
@@ -176,17 +223,18 @@ void rl_task_finish(lua_State *L, struct rl_engine *engine,
   index = base++;
   if (ok && !task->main && rl_returned_failure(L, engine, base)) {
     lua_remove(L, base);
-    ok = false;
-  } else if (!ok &&
-             (engine->closing || rl_is_cancellation(L, &task->core, base))) {
-    status = RILLE_TASK_ENDED_CANCELLED;
-    count = 1;
-  }
-  if (!ok && status == RILLE_TASK_DONE) {
     status = RILLE_TASK_FAILED;
-    count = 1;
-    fail(L, engine, task, index, base);
+  } else if (!ok) {
+    status = engine->closing || rl_is_cancellation(L, &task->core, base)
+                 ? RILLE_TASK_ENDED_CANCELLED
+                 : RILLE_TASK_FAILED;
   }
+  if (task->core.holds != 0 && fail_holding(L, engine, index, base, status))
+    status = RILLE_TASK_FAILED;
+  if (status == RILLE_TASK_FAILED)
+    fail(L, engine, task, index, base);
+  if (status != RILLE_TASK_DONE)
+    count = 1;
   keep_results(L, task, index, base, count);
   if (task == engine->run) {
     engine->run_done = true;
