@@ -240,6 +240,7 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
 
 void rl_thread_kill(struct rl_engine *engine, struct rl_task *task) {
   lua_State *inner = task->waiting;
+  rille_wait_unlink(&task->core); /* what it waits on may be its alone */
   if (inner != NULL && inner != task->thread.L)
     lua_resetthread(inner);
   bury(engine, task);
