@@ -14,10 +14,19 @@ local function objects()
     ticker = rille.every(1),
     selector = rille.selector { { ch } },
     error = err,
+    semaphore = rille.semaphore(1),
+    mutex = rille.mutex(),
+    rwlock = rille.rwlock(),
+    bulkhead = rille.bulkhead { max = 1 },
+    event = rille.event(),
   }
 end
 
-local names = { "scope", "task", "channel", "timer", "ticker", "selector", "error" }
+local names = { "scope", "task", "channel", "timer", "ticker", "selector", "error", "semaphore",
+  "mutex", "rwlock", "bulkhead", "event" }
+
+-- Types whose methods take each other's objects: a bulkhead is a semaphore.
+local kin = { timer = "ticker", ticker = "timer", semaphore = "bulkhead", bulkhead = "semaphore" }
 
 local methods = {
   scope = { "go", "task", "cancel", "cancelled", "close", "defer", "name", "parent", "deadline",
@@ -28,13 +37,20 @@ local methods = {
   timer = { "wait", "stop" },
   ticker = { "stop" },
   selector = { "wait", "set_send", "enable" },
+  semaphore = { "acquire", "try_acquire", "release", "call", "resize", "available", "waiting",
+    "stats" },
+  mutex = { "acquire", "try_acquire", "release", "call", "locked", "stats" },
+  rwlock = { "read", "write", "acquire_read", "acquire_write", "try_acquire_read",
+    "try_acquire_write", "release_read", "release_write", "stats" },
+  bulkhead = { "acquire", "try_acquire", "release", "call", "resize", "available", "waiting",
+    "stats" },
+  event = { "clear", "set", "is_set", "wait", "stats" },
 }
 
 local function wrong_receivers(name)
   local list = { 42, "text", true, {}, print, io.stdout, coroutine.create(print) }
   for _, other in ipairs(names) do
-    -- A ticker and a timer may be one type.
-    if other ~= name and not (name == "timer" or name == "ticker") then
+    if other ~= name and other ~= kin[name] then
       list[#list + 1] = objects()[other]
     end
   end

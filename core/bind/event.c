@@ -81,6 +81,24 @@ static int l_event_wait(lua_State *L) {
   return rl_return(L, task, 1);
 }
 
+/***
+@function event:stats
+@treturn table `set` (boolean), `waiting`
+*/
+static int l_event_stats(lua_State *L) {
+  const struct rl_event *event = check_event(L);
+  const struct rille_node *waiters = &event->core.source.waiters;
+  lua_Integer waiting = 0;
+  for (const struct rille_node *n = waiters->next; n != waiters; n = n->next)
+    waiting++;
+  lua_createtable(L, 0, 2);
+  lua_pushboolean(L, event->core.set);
+  lua_setfield(L, -2, "set");
+  lua_pushinteger(L, waiting);
+  lua_setfield(L, -2, "waiting");
+  return 1;
+}
+
 static int l_event_tostring(lua_State *L) {
   lua_pushfstring(L, "rille.event: %s",
                   check_event(L)->core.set ? "set" : "not set");
@@ -103,11 +121,10 @@ const struct rl_type rl_event_type = {"event", sizeof(struct rl_event),
                                       event_source, push_case};
 
 void rl_open_event(lua_State *L) {
-  static const luaL_Reg methods[] = {{"set", l_event_set},
-                                     {"clear", l_event_clear},
-                                     {"is_set", l_event_is_set},
-                                     {"wait", l_event_wait},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"set", l_event_set},       {"clear", l_event_clear},
+      {"is_set", l_event_is_set}, {"wait", l_event_wait},
+      {"stats", l_event_stats},   {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_event_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"event", l_event_new}, {NULL, NULL}};

@@ -276,8 +276,13 @@ static int l_rwlock_stats(lua_State *L) {
 
 static int l_rwlock_tostring(lua_State *L) {
   const struct rl_rwlock *lock = check_rwlock(L);
-  lua_pushfstring(L, "rille.rwlock: %d readers, %d writers, %d waiting",
-                  (int)readers(lock), (int)written(lock),
+  if (written(lock))
+    lua_pushliteral(L, "a writer");
+  else if (readers(lock) > 0)
+    lua_pushfstring(L, "%d readers", (int)readers(lock));
+  else
+    lua_pushliteral(L, "free");
+  lua_pushfstring(L, "rille.rwlock: %s, %d waiting", lua_tostring(L, -1),
                   (int)lock->core.permits.waiting);
   return 1;
 }
