@@ -1,6 +1,6 @@
 local rille = require "rille"
 local helper = require "spec.helper"
-local run = helper.run
+local run, generator = helper.run, helper.generator
 
 local seed = math.tointeger(tonumber(os.getenv("SEED"))) or 20260101
 
@@ -165,15 +165,6 @@ local function random_operation(random, id)
   if dice <= 84 then return "try_recv" end
   if dice <= 99 or id < 50 then return "cancel", random(math.max(1, id - 20), id) end
   return "close"
-end
-
--- A generator of our own, so that a seed means the same everywhere.
-local function generator(state)
-  return function(low, high)
-    if not high then low, high = 1, low end
-    state = (state * 6364136223846793005 + 1442695040888963407)
-    return low + ((state >> 33) % (high - low + 1))
-  end
 end
 
 local function compare(count, capacity, run_seed)

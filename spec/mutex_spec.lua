@@ -190,19 +190,10 @@ describe("mutex", function()
   it("makes no garbage", function()
     run(function()
       local mutex = rille.mutex()
-      local function rounds(n)
-        for _ = 1, n do
-          mutex:acquire()
-          mutex:release()
-        end
-      end
-      rounds(100)
-      collectgarbage()
-      collectgarbage "stop"
-      local before = collectgarbage "count"
-      rounds(10000)
-      local grown = collectgarbage "count" - before
-      collectgarbage "restart"
+      local grown = helper.garbage(function()
+        mutex:acquire()
+        mutex:release()
+      end)
       assert.is_true(grown < 1, ("grew by %.1f KB"):format(grown))
     end)
   end)

@@ -269,11 +269,7 @@ describe("rwlock", function()
   end)
 
   it("under random cancellation never has a writer and somebody else", function()
-    local state = seed
-    local function random(n)
-      state = (state * 1103515245 + 12345) % 2147483648
-      return 1 + (state >> 8) % n
-    end
+    local random = helper.generator(seed)
     run(function()
       local lock, reading, writing, entered = rille.rwlock(), 0, 0, 0
       local tasks = {}

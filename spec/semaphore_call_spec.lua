@@ -138,16 +138,7 @@ describe("the call of a permit", function()
 
   each("makes no garbage", function(object, call)
     local function nothing() end
-    local function rounds(n)
-      for _ = 1, n do call(object, nothing) end
-    end
-    rounds(100)
-    collectgarbage()
-    collectgarbage "stop"
-    local before = collectgarbage "count"
-    rounds(10000)
-    local grown = collectgarbage "count" - before
-    collectgarbage "restart"
+    local grown = helper.garbage(function() call(object, nothing) end)
     assert.is_true(grown < 1, ("grew by %.1f KB"):format(grown))
   end)
 
