@@ -81,8 +81,9 @@ describe("a task that ends with a lock in its hands", function()
 
   each("keeps the error that it returned", function(take)
     run(function()
-      local _, err = rille.root():task(function() take() return nil, "own" end):await()
-      assert.equal("own", err)
+      local task = rille.root():task(function() take() return nil, "own" end)
+      assert.equal("own", select(2, task:await()))
+      assert.truthy(task:traceback():find "ended holding")
     end)
   end)
 

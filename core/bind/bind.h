@@ -357,6 +357,14 @@ void rl_hold_close(lua_State *L, struct rl_engine *engine, struct rl_task *task,
 const char *rl_holds_abandon(lua_State *L, struct rl_engine *engine,
                              struct rl_task *task);
 
+/* Pushes the error of the task at `index` which so ended holding a `lock`;
+ * `cause` is where its cancellation is, or 0. */
+void rl_hold_push_error(lua_State *L, struct rl_engine *engine, int index,
+                        int cause, const char *lock);
+
+/* Adds that to what is told of another failure of that task. */
+void rl_hold_add_text(lua_State *L, int index, const char *lock);
+
 /* thread.c: the coroutines that run tasks */
 
 /* A coroutine for a task; raises for lack of memory. */

@@ -68,3 +68,36 @@ const char *rl_holds_abandon(lua_State *L, struct rl_engine *engine,
   }
   return name;
 }
+
+void rl_hold_push_error(lua_State *L, struct rl_engine *engine, int index,
+                        int cause, const char *lock) {
+  rl_push_task_name(L, index);
+  rl_push_error(L, engine, "invalid",
+                "%s ended holding a %s; release it on every way out, or use "
+                "its call",
+                lua_tostring(L, -1), lock);
+  lua_remove(L, -2);
+  if (cause != 0) {
+    lua_pushvalue(L, cause);
+    lua_setfield(L, -2, "cause");
+  }
+}
+
+void rl_hold_add_text(lua_State *L, int index, const char *lock) {
+  static const char *const names[] = {"trace", "text"};
+  rl_push_task_info(L, index);
+  for (int i = 0; i < 2; i++) {
+    const char *text = NULL;
+    if (lua_getfield(L, -1, names[i]) == LUA_TSTRING)
+      text = lua_tostring(L, -1);
+    else if (i == 0)
+      text = "(no traceback)";
+    if (text != NULL) {
+      lua_pushfstring(L, "%s\n  it ended holding a %s, which was released",
+                      text, lock);
+      lua_setfield(L, -3, names[i]);
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}

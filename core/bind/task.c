@@ -144,12 +144,31 @@ static void keep_results(lua_State *L, struct rl_task *task, int index,
   lua_setiuservalue(L, index, RL_TASK_RESULT);
 }
 
+/* What is noted of an error of the task at `index` is no matter unless it is
+ * the one at `error`, of which it died. */
+static void forget_others(lua_State *L, int index, int error) {
+  rl_push_task_info(L, index);
+  lua_getfield(L, -1, "noted");
+  if (!lua_rawequal(L, error, -1)) {
+    lua_pushvalue(L, error);
+    lua_setfield(L, -3, "noted");
+    lua_pushnil(L);
+    lua_setfield(L, -3, "trace");
+    lua_pushnil(L);
+    lua_setfield(L, -3, "text");
+  }
+  lua_pop(L, 2);
+}
+
 /* The task at `index` has failed with the value at `error`: tells its scope,
- * or keeps it for whoever awaits it. */
+ * or keeps it for whoever awaits it. `lock` is what it was holding, or NULL. */
 static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
-                 int index, int error) {
+                 int index, int error, const char *lock) {
   int scope = lua_gettop(L) + 1;
   luaL_checkstack(L, 16, NULL);
+  forget_others(L, index, error);
+  if (lock != NULL)
+    rl_hold_add_text(L, index, lock);
   lua_getiuservalue(L, index, RL_TASK_SCOPE);
   rl_push_failure_text(L, index, error);
   rl_push_task_info(L, index);
@@ -166,57 +185,17 @@ static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
   lua_settop(L, scope - 1);
 }
 
-/* Adds a line to a text of the task at `index`, if there is one. */
-static void add_line(lua_State *L, int index, const char *name,
-                     const char *line) {
-  rl_push_task_info(L, index);
-  if (lua_getfield(L, -1, name) == LUA_TSTRING) {
-    lua_pushfstring(L, "%s\n  %s", lua_tostring(L, -1), line);
-    lua_setfield(L, -3, name);
-  }
-  lua_pop(L, 2);
-}
-
-/*
- * The task at `index`, whose results are at `base` and above, has ended with
- * locks in its hands: gives them back. Unless it has failed, or was killed,
- * this is its failure: an error replaces its results, and true is returned. A
- * failure of its own stays, and its texts tell of the lock.
- */
-static bool fail_holding(lua_State *L, struct rl_engine *engine, int index,
-                         int base, enum rille_task_status status) {
-  struct rl_task *task = lua_touserdata(L, index);
-  const char *lock = rl_holds_abandon(L, engine, task);
-  if (lock == NULL || engine->closing)
-    return false;
-  if (status == RILLE_TASK_FAILED) {
-    lua_pushfstring(L, "it ended holding a %s, which was released", lock);
-    add_line(L, index, "trace", lua_tostring(L, -1));
-    add_line(L, index, "text", lua_tostring(L, -1));
-    lua_pop(L, 1);
-    return false;
-  }
-  rl_push_error(L, engine, "invalid",
-                "%s ended holding a %s; release it on every way out, or use "
-                "its call",
-                rl_push_task_name(L, index), lock);
-  if (status == RILLE_TASK_ENDED_CANCELLED) {
-    lua_pushvalue(L, base);
-    lua_setfield(L, -2, "cause");
-  }
-  lua_replace(L, base);
-  lua_settop(L, base);
-  rl_push_task_info(L, index); /* a traceback there is another error's */
-  lua_pushnil(L);
-  lua_setfield(L, -2, "trace");
-  lua_settop(L, base);
-  return true;
+/* Whether the task has raised its cancellation, or its engine's end. */
+static bool is_cancelled(lua_State *L, const struct rl_engine *engine,
+                         const struct rl_task *task, int error) {
+  return engine->closing || rl_is_cancellation(L, &task->core, error);
 }
 
 void rl_task_finish(lua_State *L, struct rl_engine *engine,
                     struct rl_task *task, bool ok, int base) {
   int count = lua_gettop(L) - base + 1, index;
   enum rille_task_status status = RILLE_TASK_DONE;
+  const char *lock = NULL;
   luaL_checkstack(L, 16, NULL);
   rl_push_task(L, engine, task);
   lua_insert(L, base);
@@ -225,14 +204,20 @@ void rl_task_finish(lua_State *L, struct rl_engine *engine,
     lua_remove(L, base);
     status = RILLE_TASK_FAILED;
   } else if (!ok) {
-    status = engine->closing || rl_is_cancellation(L, &task->core, base)
-                 ? RILLE_TASK_ENDED_CANCELLED
-                 : RILLE_TASK_FAILED;
+    status = is_cancelled(L, engine, task, base) ? RILLE_TASK_ENDED_CANCELLED
+                                                 : RILLE_TASK_FAILED;
   }
-  if (task->core.holds != 0 && fail_holding(L, engine, index, base, status))
+  if (task->core.holds != 0)
+    lock = rl_holds_abandon(L, engine, task);
+  if (lock != NULL && status != RILLE_TASK_FAILED && !engine->closing) {
+    lua_settop(L, base);
+    rl_hold_push_error(L, engine, index, ok ? 0 : base, lock);
+    lua_replace(L, base);
     status = RILLE_TASK_FAILED;
+    lock = NULL;
+  }
   if (status == RILLE_TASK_FAILED)
-    fail(L, engine, task, index, base);
+    fail(L, engine, task, index, base, lock);
   if (status != RILLE_TASK_DONE)
     count = 1;
   keep_results(L, task, index, base, count);
