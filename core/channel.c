@@ -21,9 +21,10 @@ static bool can_send(struct rille_source *source) {
          RILLE_MUST_WAIT;
 }
 
-static const struct rille_source_type receive_type = {"recv", can_receive,
+static const struct rille_source_type receive_type = {"recv", can_receive, NULL,
                                                       NULL};
-static const struct rille_source_type send_type = {"send", can_send, NULL};
+static const struct rille_source_type send_type = {"send", can_send, NULL,
+                                                   NULL};
 
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow) {

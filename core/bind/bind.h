@@ -20,6 +20,7 @@
 
 #include "../channel.h"
 #include "../engine.h"
+#include "../event.h"
 #include "../rille.h"
 #include "../select.h"
 #include <lauxlib.h>
@@ -47,7 +48,9 @@ struct rl_type {
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_channel_type, rl_broadcast_type, rl_subscription_type, rl_alarm_type,
-    rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type;
+    rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type,
+    rl_semaphore_type, rl_bulkhead_type, rl_mutex_type, rl_rwlock_type,
+    rl_event_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -55,9 +58,11 @@ enum rl_engine_slot {
   RL_TASKS,       /* the same index -> the task that runs in it, or false */
   RL_OWNED,       /* address -> true: coroutines that the engine resumes */
   RL_SCOPES,      /* address -> scope, the open ones */
+  RL_HELD,        /* number of a hold -> the lock, or false */
   RL_LUA,         /* what the Lua part offers to the C part */
   RL_MODULE,      /* what `require "rille"` returns */
   RL_REPORT,      /* how the last run failed, or nil */
+  RL_HOLDS,       /* the memory of the holds */
   RL_ERROR_META,
   RL_TASK_META,
   RL_SCOPE_META,
@@ -69,6 +74,11 @@ enum rl_engine_slot {
   RL_AWAIT_META,
   RL_SELECTOR_META,
   RL_POLL_META,
+  RL_SEMAPHORE_META,
+  RL_BULKHEAD_META,
+  RL_MUTEX_META,
+  RL_RWLOCK_META,
+  RL_EVENT_META,
   RL_HANDLER, /* the message handler of every protected call */
   RL_BODY,    /* what runs in each task's coroutine */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
@@ -322,6 +332,50 @@ int rl_protected_slot(const struct rl_engine *engine, lua_CFunction caller);
  * raised before is a failure, though. */
 bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base);
 
+/* permit.c */
+
+/* Calls the function at 2 with the arguments above it, and then gives back
+ * what is held through the object at 1, whose __close does that: however the
+ * call ends. Returns the function's results. */
+int rl_call_holding(lua_State *L, struct rl_engine *engine);
+
+/* semaphore.c */
+
+/* Pushes a semaphore of `type`, with room for `queue` who wait. */
+void rl_semaphore_new(lua_State *L, struct rl_engine *engine,
+                      const struct rl_type *type, int meta, int32_t limit,
+                      uint32_t queue);
+
+/* Makes the metatable of such a type, as rl_new_type does. */
+void rl_semaphore_new_type(lua_State *L, int slot, const char *name);
+
+/* hold.c: the locks that tasks hold */
+
+/* Makes room for one more hold; may raise. */
+void rl_hold_reserve(lua_State *L, struct rl_engine *engine);
+
+/* Anchors the lock at `index`, from the bottom, while it is held through hold
+ * `number`. */
+void rl_hold_anchor(lua_State *L, struct rl_engine *engine, uint32_t number,
+                    int index);
+
+/* Closes a hold of `task`, as rille_hold_close does. Never raises. */
+void rl_hold_close(lua_State *L, struct rl_engine *engine, struct rl_task *task,
+                   uint32_t number);
+
+/* The end of `task`: gives back all the locks that it has kept. Returns what
+ * one of them is, or NULL if it held none. Never raises. */
+const char *rl_holds_abandon(lua_State *L, struct rl_engine *engine,
+                             struct rl_task *task);
+
+/* Pushes the error of the task at `index` which so ended holding a `lock`;
+ * `cause` is where its cancellation is, or 0. */
+void rl_hold_push_error(lua_State *L, struct rl_engine *engine, int index,
+                        int cause, const char *lock);
+
+/* Adds that to what is told of another failure of that task. */
+void rl_hold_add_text(lua_State *L, int index, const char *lock);
+
 /* thread.c: the coroutines that run tasks */
 
 /* A coroutine for a task; raises for lack of memory. */
@@ -433,6 +487,11 @@ void rl_open_channel(lua_State *L);
 void rl_open_broadcast(lua_State *L);
 void rl_open_subscription(lua_State *L);
 void rl_open_select(lua_State *L);
+void rl_open_semaphore(lua_State *L);
+void rl_open_bulkhead(lua_State *L);
+void rl_open_mutex(lua_State *L);
+void rl_open_rwlock(lua_State *L);
+void rl_open_event(lua_State *L);
 void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);
 void rl_open_poll(lua_State *L);

@@ -17,7 +17,7 @@ struct rl_poll {
 /* The table of the Lua part: name, scope, task, call, last_error. */
 enum { POLL_LOOP = 1, POLL_SLOTS = 1 };
 
-static const struct rille_source_type wake_source = {"poll", NULL, NULL};
+static const struct rille_source_type wake_source = {"poll", NULL, NULL, NULL};
 
 static enum rille_poll_order step(struct rl_engine *engine,
                                   struct rl_poll *poll,

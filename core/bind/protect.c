@@ -1,13 +1,14 @@
 /*
  * protect.c - calling a user's function under protection.
  *
- * Whoever calls a function of the user's and must see its end, a policy or a
- * permit, calls it here. The caller's frame then is
+ * Whoever calls a function of the user's and must see its end, as a policy
+ * does, calls it here. The caller's frame then is
  *
  *     1 self   2 message handler   3 function   4 ... arguments
  *
  * and the handler notes where an error began, so that raising it anew, as it
- * was, loses nothing.
+ * was, loses nothing. Who has only something to give back at the end does
+ * without: see permit.c.
  */
 #include "bind.h"
 #include <assert.h>

@@ -230,6 +230,7 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
   lua_resetthread(thread.L);
   if (!rille_task_ended(&task->core)) { /* no memory even for its error */
     task->results = RL_NO_MEMORY;
+    rl_holds_abandon(engine->main, engine, task);
     rille_cancel_call(&engine->core, &task->core.scope->cancel);
     rille_task_end(&task->core, RILLE_TASK_FAILED);
   }
