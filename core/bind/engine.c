@@ -111,7 +111,8 @@ static void open_types(lua_State *L) {
   static void (*const openers[])(lua_State *) = {
       rl_open_helpers, rl_open_error, rl_open_protect, rl_thread_open,
       rl_open_scope,   rl_open_block, rl_open_task,    rl_open_channel,
-      rl_open_select,  rl_open_timer, rl_open_await,   rl_open_coroutine,
+      rl_open_select,  rl_open_timer, rl_open_await,   rl_open_breaker,
+      rl_open_limiter, rl_open_retry, rl_open_budget,  rl_open_coroutine,
       rl_open_dump,    rl_open_luv,   rl_open_run};
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);

@@ -122,6 +122,15 @@ void rl_push_seconds(lua_State *L, int64_t ns) {
                               (lua_Number)RILLE_SECOND);
 }
 
+int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
+                int64_t *shift) {
+  int64_t now = rille_now(&engine->core);
+  *shift = seen->era == engine->core.clock.era ? 0 : now - seen->now;
+  seen->era = engine->core.clock.era;
+  seen->now = now;
+  return now;
+}
+
 /* Letters to change, insert or delete to make `a` of `b`, for short words:
  * Wagner and Fischer, "The string-to-string correction problem" (1974). */
 static size_t edit_distance(const char *a, const char *b) {
@@ -291,9 +300,25 @@ static int l_nearest(lua_State *L) {
   return 1;
 }
 
+/* For the Lua part: is(value, type) tells whether the value is an object of
+ * the engine of that type. */
+static int l_is(lua_State *L) {
+  const struct rl_type *type = NULL;
+  static const struct rl_type *const types[] = {
+      &rl_breaker_type, &rl_limiter_type, &rl_budget_type};
+  const char *name = luaL_checkstring(L, 2);
+  for (size_t i = 0; i < sizeof types / sizeof *types && type == NULL; i++)
+    if (strcmp(types[i]->name, name) == 0)
+      type = types[i];
+  lua_pushboolean(L, type != NULL && rl_test(L, 1, type) != NULL);
+  return 1;
+}
+
 void rl_open_helpers(lua_State *L) {
-  static const luaL_Reg inner[] = {
-      {"arg_error", l_arg_error}, {"nearest", l_nearest}, {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"arg_error", l_arg_error},
+                                   {"nearest", l_nearest},
+                                   {"is", l_is},
+                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_pushvalue(L, engine);

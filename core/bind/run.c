@@ -11,13 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From now on time is virtual, from 0, or the system's. What outlives a run
+ * knows by the era that another clock is in use. */
+static void set_clock(struct rille_clock *clock, bool is_virtual) {
+  clock->is_virtual = is_virtual;
+  clock->instant = 0;
+  clock->era = is_virtual ? ++clock->virtuals : 0;
+}
+
 /* Takes `clock` and `seed` out of the options at `index`: what is left are
  * scope options. */
 static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
   static const char *const clocks[] = {"real", "virtual", NULL};
-  struct rille_clock *clock = &engine->core.clock;
-  clock->is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
-  clock->instant = 0;
+  bool is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
   if (rl_option(L, index, "seed", LUA_TNUMBER) == LUA_TNUMBER) {
     int exact;
     lua_Integer seed = lua_tointegerx(L, -1, &exact);
@@ -26,6 +32,7 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
     rille_engine_seed(&engine->core, (uint64_t)seed);
   }
   lua_pop(L, 1);
+  set_clock(&engine->core.clock, is_virtual);
 }
 
 static void check_run_options(lua_State *L, int index) {
@@ -194,7 +201,7 @@ static int l_run(lua_State *L) {
   drive(L, engine);
   engine->run = NULL;
   engine->root = NULL;
-  engine->core.clock.is_virtual = false;
+  set_clock(&engine->core.clock, false);
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);
   if (task->core.status != RILLE_TASK_FAILED)
     return rl_push_task_result(L, engine, index);

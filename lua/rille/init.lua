@@ -10,6 +10,9 @@ local rille, core = ...
 
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
+  retry = "retry retry_budget",
+  breaker = "breaker",
+  limiter = "limiter",
 }
 
 -- name -> the part that defines it
