@@ -121,7 +121,7 @@ enum rl_task_slot {
   RL_TASK_SITE,   /* the file that started it */
   RL_TASK_INFO,   /* nil, or {name=, cancelled=, noted=, trace=} */
   RL_TASK_RESULT, /* the result; a list if several; the error if it failed */
-  RL_TASK_WAITER, /* the coroutine that waits, when that is a generator */
+  RL_TASK_WAITER, /* what waits, when that is a generator: see suspend.c */
   RL_TASK_SLOTS = RL_TASK_WAITER
 };
 
@@ -322,11 +322,6 @@ bool rl_in_cleanup(struct rille_task *task);
  */
 int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
                lua_KFunction k);
-
-/* The same for a caller whose frame holds the function at `index`: it is at
- * `index` + 1 then, which is the slot, and what came of it likewise. */
-int rl_protect_at(lua_State *L, struct rl_engine *engine, int index,
-                  lua_KContext ctx, lua_KFunction k);
 
 /* Calls a hook, which lies below its `count` arguments at the top, and pops
  * all. It cannot wait; if it raises, that is a warning and no more. */

@@ -28,6 +28,7 @@ enum {
 
 struct rl_breaker {
   const struct rl_type *type;
+  struct rl_engine *engine;
   struct rille_breaker core;
   struct rl_seen seen;
   struct rille_tally cells[]; /* of the window */
@@ -40,8 +41,8 @@ static struct rl_breaker *check_breaker(lua_State *L) {
   return rl_check(L, 1, &rl_breaker_type);
 }
 
-static int64_t look(struct rl_engine *engine, struct rl_breaker *breaker) {
-  int64_t shift, now = rl_look(engine, &breaker->seen, &shift);
+static int64_t look(struct rl_breaker *breaker) {
+  int64_t shift, now = rl_look(breaker->engine, &breaker->seen, &shift);
   if (shift != 0)
     rille_breaker_shift(&breaker->core, shift);
   return now;
@@ -81,16 +82,15 @@ static bool ask_pause(lua_State *L, struct rl_breaker *breaker) {
 
 /* A call has ended: tells the policy, and whoever hears of what follows.
  * Raises what the user's functions raise. */
-static void record(lua_State *L, struct rl_engine *engine,
-                   struct rl_breaker *breaker, uint32_t generation,
-                   enum rille_call_outcome outcome) {
+static void record(lua_State *L, struct rl_breaker *breaker,
+                   uint32_t generation, enum rille_call_outcome outcome) {
   struct rille_breaker *core = &breaker->core;
   int from = core->state;
   int64_t now = 0, duration = 0;
   bool told = true;
   if (outcome == RILLE_CALL_FAILED || core->slow_call != RILLE_NEVER ||
       core->window.kind == RILLE_WINDOW_TIME)
-    now = look(engine, breaker);
+    now = look(breaker);
   if (core->slow_call != RILLE_NEVER)
     duration = now - lua_tointeger(L, 2);
   rille_breaker_record(core, generation, outcome, duration, now);
@@ -138,18 +138,18 @@ static void return_raised(lua_State *L, struct rl_engine *engine) {
 }
 
 static int call_k(lua_State *L, int status, lua_KContext generation) {
-  struct rl_engine *engine = rl_engine(L);
   struct rl_breaker *breaker = lua_touserdata(L, 1);
+  struct rl_engine *engine = breaker->engine;
   bool raised = status != LUA_OK && status != LUA_YIELD, told = true;
   enum rille_call_outcome outcome = RILLE_CALL_SUCCEEDED;
-  luaL_checkstack(L, LUA_MINSTACK, "too many results");
   if (raised && rl_is_cancellation(L, engine->core.current, BASE)) {
-    record(L, engine, breaker, (uint32_t)generation, RILLE_CALL_NEUTRAL);
+    record(L, breaker, (uint32_t)generation, RILLE_CALL_NEUTRAL);
     return lua_error(L);
   }
   if (raised)
     return_raised(L, engine);
   if (raised || rl_returned_failure(L, engine, BASE)) {
+    luaL_checkstack(L, LUA_MINSTACK, "too many results");
     lua_pushnil(L);
     lua_replace(L, BASE);
     told = ask_outcome(L, engine, &outcome);
@@ -158,7 +158,7 @@ static int call_k(lua_State *L, int status, lua_KContext generation) {
     lua_pushvalue(L, BASE + 1);
     lua_setiuservalue(L, 1, BREAKER_CAUSE);
   }
-  record(L, engine, breaker, (uint32_t)generation, outcome);
+  record(L, breaker, (uint32_t)generation, outcome);
   if (!told)
     return lua_error(L);
   return rl_return(L, rl_task_of(engine->core.current),
@@ -203,18 +203,18 @@ kind `circuit_open`, with `retry_after` (seconds) and the last failure as its
 @usage local page, err = breaker:call(fetch, url)
 */
 static int l_breaker_call(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
   struct rl_breaker *breaker = check_breaker(L);
+  struct rl_engine *engine = breaker->engine;
   struct rille_breaker *core = &breaker->core;
   struct rl_task *task;
-  int from = core->state;
+  int from = core->state, status;
   uint32_t generation;
   int64_t now = 0;
   bool admitted;
   luaL_checktype(L, 2, LUA_TFUNCTION);
   task = rl_enter(L, engine);
   if (from != RILLE_BREAKER_CLOSED || core->slow_call != RILLE_NEVER)
-    now = look(engine, breaker);
+    now = look(breaker);
   admitted = rille_breaker_acquire(core, now);
   generation = core->generation;
   if (core->state != from)
@@ -222,8 +222,11 @@ static int l_breaker_call(lua_State *L) {
   if (!admitted)
     return rl_return(L, task, push_refusal(L, engine, breaker, now));
   lua_pushinteger(L, now);
-  lua_insert(L, 2);
-  return rl_protect_at(L, engine, BASE - 1, generation, call_k);
+  rl_push_slot(L, engine, RL_HANDLER);
+  lua_rotate(L, 2, 2);
+  status = lua_pcallk(L, lua_gettop(L) - BASE, LUA_MULTRET, BASE - 1,
+                      generation, call_k);
+  return call_k(L, status, generation);
 }
 
 /***
@@ -278,11 +281,10 @@ out; `openings` since it was closed; of its whole life: `refused`, `late`
 come back in time)
 */
 static int l_breaker_stats(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
   struct rl_breaker *breaker = check_breaker(L);
   struct rille_breaker *core = &breaker->core;
   const struct rille_tally *total =
-      rille_window_total(&core->window, look(engine, breaker));
+      rille_window_total(&core->window, look(breaker));
   lua_createtable(L, 0, 11);
   l_breaker_state(L);
   lua_setfield(L, -2, "state");
@@ -338,10 +340,10 @@ static struct rl_breaker *new_breaker(lua_State *L, struct rl_engine *engine,
   size_t bytes = rille_window_bytes(window->kind, window->size);
   struct rl_breaker *breaker =
       lua_newuserdatauv(L, sizeof *breaker + bytes, BREAKER_SLOTS);
-  *breaker = (struct rl_breaker){.type = &rl_breaker_type};
+  *breaker = (struct rl_breaker){.type = &rl_breaker_type, .engine = engine};
   breaker->core.window = *window;
   breaker->core.window.cells = breaker->cells;
-  look(engine, breaker);
+  look(breaker);
   rl_push_slot(L, engine, RL_BREAKER_META);
   lua_setmetatable(L, -2);
   return breaker;

@@ -5,12 +5,14 @@
 
 static const char engine_key = 0;
 
+/* A light userdata has no length; what has one and is no userdata has no
+ * address. */
 void *rl_test(lua_State *L, int index, const struct rl_type *type) {
   const struct rl_type *const *object;
-  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < type->size)
+  if (lua_rawlen(L, index) < type->size)
     return NULL;
   object = lua_touserdata(L, index);
-  return *object == type ? (void *)object : NULL;
+  return object != NULL && *object == type ? (void *)object : NULL;
 }
 
 void *rl_check(lua_State *L, int index, const struct rl_type *type) {

@@ -28,18 +28,11 @@ int rl_protected_slot(const struct rl_engine *engine, lua_CFunction caller) {
   return 0;
 }
 
-int rl_protect_at(lua_State *L, struct rl_engine *engine, int index,
-                  lua_KContext ctx, lua_KFunction k) {
-  int status;
-  rl_push_slot(L, engine, RL_HANDLER);
-  lua_insert(L, index);
-  status = lua_pcallk(L, lua_gettop(L) - index - 1, LUA_MULTRET, index, ctx, k);
-  return k(L, status, ctx);
-}
-
 int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
                lua_KFunction k) {
-  return rl_protect_at(L, engine, 2, ctx, k);
+  rl_push_slot(L, engine, RL_HANDLER);
+  lua_insert(L, 2);
+  return k(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, ctx, k), ctx);
 }
 
 void rl_call_hook(lua_State *L, const char *name, int count) {
