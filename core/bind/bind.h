@@ -201,7 +201,7 @@ struct rl_seen {
 };
 
 /* The time now. `*shift` is what to add to the object's own instants, because
- * another clock is in use than when it last looked: else 0. */
+ * another clock has begun since it last looked: else 0. */
 int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
                 int64_t *shift);
 

@@ -126,11 +126,10 @@ void rl_push_seconds(lua_State *L, int64_t ns) {
 
 int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
                 int64_t *shift) {
-  int64_t now = rille_now(&engine->core);
-  *shift = seen->era == engine->core.clock.era ? 0 : now - seen->now;
-  seen->era = engine->core.clock.era;
-  seen->now = now;
-  return now;
+  const struct rille_clock *clock = &engine->core.clock;
+  *shift = seen->era == clock->era ? 0 : clock->era_start - seen->now;
+  seen->era = clock->era;
+  return seen->now = rille_now(&engine->core);
 }
 
 /* Letters to change, insert or delete to make `a` of `b`, for short words:

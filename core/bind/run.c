@@ -13,10 +13,12 @@
 
 /* From now on time is virtual, from 0, or the system's. What outlives a run
  * knows by the era that another clock is in use. */
-static void set_clock(struct rille_clock *clock, bool is_virtual) {
+static void set_clock(struct rille_engine *engine, bool is_virtual) {
+  struct rille_clock *clock = &engine->clock;
   clock->is_virtual = is_virtual;
   clock->instant = 0;
   clock->era = is_virtual ? ++clock->virtuals : 0;
+  clock->era_start = rille_now(engine);
 }
 
 /* Takes `clock` and `seed` out of the options at `index`: what is left are
@@ -32,7 +34,7 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
     rille_engine_seed(&engine->core, (uint64_t)seed);
   }
   lua_pop(L, 1);
-  set_clock(&engine->core.clock, is_virtual);
+  set_clock(&engine->core, is_virtual);
 }
 
 static void check_run_options(lua_State *L, int index) {
@@ -201,7 +203,7 @@ static int l_run(lua_State *L) {
   drive(L, engine);
   engine->run = NULL;
   engine->root = NULL;
-  set_clock(&engine->core.clock, false);
+  set_clock(&engine->core, false);
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);
   if (task->core.status != RILLE_TASK_FAILED)
     return rl_push_task_result(L, engine, index);
