@@ -55,7 +55,8 @@ describe("on_state_change", function()
 
   it("cannot wait", function()
     local text = helper.warnings [[
-      local b = rille.breaker{failure_threshold = 1, on_state_change = function() rille.sleep(1) end}
+      local b = rille.breaker{failure_threshold = 1,
+        on_state_change = function() rille.sleep(1) end}
       b:call(error)]]
     assert.truthy(text:find "on_state_change raised: .*cannot wait here")
   end)
@@ -97,7 +98,8 @@ describe("is_failure", function()
 
   it("that raises ends the call with its error, which does not count", function()
     run(function()
-      local breaker = rille.breaker { failure_threshold = 1, is_failure = function() error "oops" end }
+      local breaker = rille.breaker { failure_threshold = 1,
+        is_failure = function() error "oops" end }
       raises(function() breaker:call(error, "x") end, "oops")
       play(breaker, "C")
     end)
@@ -186,7 +188,8 @@ describe("reset_timeout as a function", function()
 
   it("that raises ends the call with its error; the breaker is open", function()
     run(function()
-      local breaker = rille.breaker { failure_threshold = 1, reset_timeout = function() error "oops" end }
+      local breaker = rille.breaker { failure_threshold = 1,
+        reset_timeout = function() error "oops" end }
       raises(function() breaker:call(error, "x") end, "oops")
       play(breaker, "O ............................. - . s C")
     end)
@@ -212,10 +215,12 @@ describe("rille.breaker", function()
     ["a reset_timeout of NaN"] = { { reset_timeout = 0 / 0 }, "option 'reset_timeout'" },
     ["a window without a type"] = { { window = {} }, "'type' is missing" },
     ["an unknown window"] = { { window = { type = "calls" } }, "option 'type': .*'calls'" },
-    ["an unknown option of a window"] = { { window = { type = "count", sice = 1 } }, "mean 'size'" },
+    ["an unknown option of a window"] = { { window = { type = "count", sice = 1 } },
+      "mean 'size'" },
     ["a window of half a call"] = { { window = { type = "count", size = 2.5 } }, "option 'size'" },
     ["a window without calls"] = { { window = { type = "count", size = 0 } }, "option 'size'" },
-    ["a window of too many calls"] = { { window = { type = "count", size = 1e7 } }, "option 'size'" },
+    ["a window of too many calls"] = { { window = { type = "count", size = 1e7 } },
+      "option 'size'" },
     ["a window of no time"] = { { window = { type = "time", size = 0 } }, "option 'size'" },
     ["a threshold and a window"] = { { failure_threshold = 1, window = { type = "count" } },
       "exclude each other" },

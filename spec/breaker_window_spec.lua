@@ -18,16 +18,16 @@ describe("a breaker with a window of calls", function()
   it("forgets what has left the window", plays(count(4, 0.5), "fsss C ssss fsss C fssf O"))
   it("opens at half of 20 of the last 100 calls", plays({ window = { type = "count" } },
     "fffff fffff sssss ssss C f O"))
-  it("may be smaller than the least calls otherwise", plays({ window = { type = "count", size = 2 } },
-    "f C f O"))
+  it("may be smaller than the least calls otherwise",
+    plays({ window = { type = "count", size = 2 } }, "f C f O"))
   it("may open only if all calls fail", plays(count(3, 1), "ffs fff O"))
 
   -- resilience4j: the rate of a window of 4.
   it("has the rates of its last calls", function()
     run(function()
       local breaker = rille.breaker(count(4, 1))
-      for _, row in ipairs { { "f", 1, 1 }, { "s", 2, 1 }, { "s", 3, 1 }, { "s", 4, 1 }, { "s", 4, 0 },
-        { "f", 4, 1 } } do
+      for _, row in ipairs { { "f", 1, 1 }, { "s", 2, 1 }, { "s", 3, 1 }, { "s", 4, 1 },
+        { "s", 4, 0 }, { "f", 4, 1 } } do
         play(breaker, row[1])
         local stats = breaker:stats()
         assert.same({ row[2], row[3] }, { stats.calls, stats.failures })

@@ -15,8 +15,8 @@ local tables = {
     { 0, 1, 3 } },
   ["one of two given back"] = { 2, { 0, 2, 0 }, { 0, 2, 2 }, { 0, 1, 3 }, { 2, cancel = 2 },
     { 2, 2, 4 } },
-  ["several given back"] = { 4, { 0, 4, 0 }, { 0, 3, 3 }, { 0, 1, 4 }, { 0, 1, 5 }, { 1, cancel = 4 },
-    { 1, cancel = 2 }, { 1, 3, 5 } },
+  ["several given back"] = { 4, { 0, 4, 0 }, { 0, 3, 3 }, { 0, 1, 4 }, { 0, 1, 5 },
+    { 1, cancel = 4 }, { 1, cancel = 2 }, { 1, 3, 5 } },
   ["given back twice"] = { 2, { 0, 2, 0 }, { 0, 2, 2 }, { 1, cancel = 2 }, { 1, cancel = 2 },
     { 1, 2, 2 } },
 }

@@ -5,14 +5,15 @@ local run, raises, refused = helper.run, helper.raises, helper.refused
 -- golang.org/x/time/rate: {tick, tokens before, n, taken}, a tick is 100 ms.
 local tables = {
   ["of 10 a second, one at a time"] = { { rate = 10, burst = 1 },
-    { 0, 1, 1, true }, { 0, 0, 1, false }, { 0, 0, 1, false }, { 1, 1, 1, true }, { 1, 0, 1, false },
-    { 1, 0, 1, false }, { 2, 1, 1, true }, { 2, 0, 1, false } },
+    { 0, 1, 1, true }, { 0, 0, 1, false }, { 0, 0, 1, false }, { 1, 1, 1, true },
+    { 1, 0, 1, false }, { 1, 0, 1, false }, { 2, 1, 1, true }, { 2, 0, 1, false } },
   ["of 10 a second, three at a time"] = { { rate = 10, burst = 3 },
     { 0, 3, 2, true }, { 0, 1, 2, false }, { 0, 1, 1, true }, { 0, 0, 1, false }, { 2, 2, 1, true },
     { 3, 2, 1, true }, { 4, 2, 1, true }, { 4, 1, 1, true }, { 4, 0, 1, false }, { 4, 0, 1, false },
     { 9, 3, 3, true }, { 9, 0, 0, true } },
   ["of 1 every 0.1 seconds"] = { { rate = 1, per = 0.1 },
-    { 0, 1, 1, true }, { 0, 0, 1, false }, { 1, 1, 1, true }, { 5, 1, 1, true }, { 5, 0, 1, false } },
+    { 0, 1, 1, true }, { 0, 0, 1, false }, { 1, 1, 1, true }, { 5, 1, 1, true },
+    { 5, 0, 1, false } },
 }
 
 describe("limiter:try_acquire", function()
@@ -164,7 +165,9 @@ describe("limiter:acquire", function()
 
   for _, n in ipairs { -1, 1.5, 0 / 0, math.huge, "x", {} } do
     it("of " .. type(n) .. " " .. tostring(n):gsub(":.*", "") .. " raises", function()
-      run(function() raises(function() rille.limiter { rate = 1 }:acquire(n) end, "#1 to 'acquire'") end)
+      run(function()
+        raises(function() rille.limiter { rate = 1 }:acquire(n) end, "#1 to 'acquire'")
+      end)
     end)
   end
 
@@ -274,7 +277,8 @@ describe("rille.limiter", function()
       limiter:try_acquire()
       rille.root():go(function() limiter:acquire() end)
       rille.yield()
-      assert.same({ tokens = 0, waiting = 1, burst = 2, admitted = 1, refused = 1 }, limiter:stats())
+      assert.same({ tokens = 0, waiting = 1, burst = 2, admitted = 1, refused = 1 },
+        limiter:stats())
     end)
   end)
 end)

@@ -88,7 +88,7 @@ describe("who waits for a limiter", function()
     assert.equal(1, rille.now())
   end, ""))
 
-  it("is granted what was handed over in the turn of its cancellation", waits(function(start, limiter)
+  it("keeps what was handed over in the turn of its cancellation", waits(function(start, limiter)
     local first = start("a", 1)
     rille.sleep_until(1)
     first:cancel()

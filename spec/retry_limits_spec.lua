@@ -262,7 +262,8 @@ end)
 
 describe("rille.retry", function()
   for name, row in pairs {
-    ["an unknown option"] = { { max_retry = 1 }, "unknown option 'max_retry'; did you mean 'max_retries'" },
+    ["an unknown option"] = { { max_retry = 1 },
+      "unknown option 'max_retry'; did you mean 'max_retries'" },
     ["half a retry"] = { { max_retries = 2.5 }, "option 'max_retries': .* got 2.5" },
     ["fewer than none"] = { { max_retries = -1 }, "option 'max_retries': .* got %-1" },
     ["NaN retries"] = { { max_retries = 0 / 0 }, "max_retries" },

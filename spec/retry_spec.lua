@@ -175,7 +175,8 @@ describe("the delay of rille.retry", function()
     ["a list"] = { { delay = function(attempt) return list[attempt] end }, "0 10 30 50" },
     exponential = { { backoff = { initial = 1, jitter = "none" } }, "0 1 3 7" },
     ["with a factor"] = { { backoff = { initial = 1, factor = 3, jitter = "none" } }, "0 1 4 13" },
-    ["up to a maximum"] = { { max_retries = 6, backoff = { initial = 0.5, max = 5, jitter = "none" } },
+    ["up to a maximum"] = {
+      { max_retries = 6, backoff = { initial = 0.5, max = 5, jitter = "none" } },
       "0 0.5 1.5 3.5 7.5 12.5 17.5" },
     ["of nothing"] = { { backoff = { initial = 0 } }, "0 0 0 0" },
     ["below 0"] = { { delay = -1 }, "0 0 0 0" },

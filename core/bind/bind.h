@@ -229,6 +229,10 @@ int rl_option_choice(lua_State *L, int index, const char *name,
 void rl_new_type(lua_State *L, int slot, const char *name,
                  const luaL_Reg *methods, const luaL_Reg *meta);
 
+/* The name that is the user value `slot` of the object at `index`, for texts:
+ * " 'name'", or "" if it has none. Pushes a value or two. */
+const char *rl_push_label(lua_State *L, int index, int slot);
+
 /* error.c: error objects */
 
 /* Pushes a new error object. */

@@ -9,8 +9,8 @@
  * and what comes back lies at 4 and above. Closed, a call makes no garbage and
  * looks at no clock unless slow calls count.
  */
-#include "bind.h"
 #include "../policy/breaker.h"
+#include "bind.h"
 #include <string.h>
 
 enum {
@@ -172,10 +172,9 @@ static int push_refusal(lua_State *L, struct rl_engine *engine,
                                     "is half open, and its probe has not ended",
                                     "is isolated"};
   int64_t wait = rille_breaker_wait(&breaker->core, now);
-  const char *name = "";
+  const char *name;
   lua_settop(L, 1);
-  if (lua_getiuservalue(L, 1, BREAKER_NAME) == LUA_TSTRING)
-    name = lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
+  name = rl_push_label(L, 1, BREAKER_NAME);
   lua_pushnil(L);
   rl_push_error(L, engine, "circuit_open", "the breaker%s %s", name,
                 why[breaker->core.state]);
@@ -267,11 +266,6 @@ static int l_breaker_reset(lua_State *L) {
   return 0;
 }
 
-static void set_count(lua_State *L, const char *name, uint64_t count) {
-  lua_pushinteger(L, (lua_Integer)count);
-  lua_setfield(L, -2, name);
-}
-
 /***
 @function breaker:stats
 @treturn table `state`; of this state, within the window: `calls`, `failures`,
@@ -285,41 +279,38 @@ static int l_breaker_stats(lua_State *L) {
   struct rille_breaker *core = &breaker->core;
   const struct rille_tally *total =
       rille_window_total(&core->window, look(breaker));
+  const struct {
+    const char *name;
+    uint64_t count;
+  } counts[] = {{"calls", total->calls},
+                {"failures", total->failures},
+                {"slow", total->slow},
+                {"ignored", core->neutral},
+                {"consecutive_failures", core->row},
+                {"probes", core->probes},
+                {"openings", core->openings},
+                {"refused", core->refused},
+                {"late", core->late},
+                {"lost", core->lost}};
   lua_createtable(L, 0, 11);
   l_breaker_state(L);
   lua_setfield(L, -2, "state");
-  set_count(L, "calls", total->calls);
-  set_count(L, "failures", total->failures);
-  set_count(L, "slow", total->slow);
-  set_count(L, "ignored", core->neutral);
-  set_count(L, "consecutive_failures", core->row);
-  set_count(L, "probes", core->probes);
-  set_count(L, "openings", core->openings);
-  set_count(L, "refused", core->refused);
-  set_count(L, "late", core->late);
-  set_count(L, "lost", core->lost);
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    lua_pushinteger(L, (lua_Integer)counts[i].count);
+    lua_setfield(L, -2, counts[i].name);
+  }
   return 1;
 }
 
 static int l_breaker_tostring(lua_State *L) {
   const struct rl_breaker *breaker = check_breaker(L);
-  const char *state = state_names[breaker->core.state];
-  if (lua_getiuservalue(L, 1, BREAKER_NAME) == LUA_TSTRING)
-    lua_pushfstring(L, "rille.breaker '%s': %s", lua_tostring(L, -1), state);
-  else
-    lua_pushfstring(L, "rille.breaker: %s", state);
+  const char *name = rl_push_label(L, 1, BREAKER_NAME);
+  lua_pushfstring(L, "rille.breaker%s: %s", name,
+                  state_names[breaker->core.state]);
   return 1;
 }
 
 /* Making one, from options that the Lua part has checked */
-
-static int64_t span_field(lua_State *L, const char *name) {
-  int64_t span = RILLE_NEVER;
-  lua_getfield(L, 1, name);
-  rl_to_span(L, -1, &span); /* nil leaves it */
-  lua_pop(L, 1);
-  return span;
-}
 
 static double number_field(lua_State *L, const char *name) {
   double number;
@@ -367,15 +358,16 @@ static int l_breaker_new(lua_State *L) {
     window.size = count_field(L, "size");
   } else if (window.kind == RILLE_WINDOW_TIME) {
     window.size = TIME_BUCKETS;
-    window.slice = (span_field(L, "size") - 1) / TIME_BUCKETS + 1;
+    window.slice =
+        (rl_option_span(L, 1, "size", RILLE_NEVER) - 1) / TIME_BUCKETS + 1;
   }
   core = &new_breaker(L, engine, &window)->core;
   core->failure_threshold = count_field(L, "failure_threshold");
   core->failure_rate = number_field(L, "failure_rate");
   core->slow_rate = number_field(L, "slow_rate");
   core->min_calls = count_field(L, "min_calls");
-  core->slow_call = span_field(L, "slow_call");
-  core->reset_timeout = span_field(L, "reset_timeout");
+  core->slow_call = rl_option_span(L, 1, "slow_call", RILLE_NEVER);
+  core->reset_timeout = rl_option_span(L, 1, "reset_timeout", RILLE_NEVER);
   core->half_open_max = count_field(L, "half_open_max");
   core->success_threshold = count_field(L, "success_threshold");
   rille_breaker_init(core);
@@ -390,12 +382,10 @@ const struct rl_type rl_breaker_type = {"breaker", sizeof(struct rl_breaker),
                                         NULL, NULL};
 
 void rl_open_breaker(lua_State *L) {
-  static const luaL_Reg methods[] = {{"call", l_breaker_call},
-                                     {"state", l_breaker_state},
-                                     {"isolate", l_breaker_isolate},
-                                     {"reset", l_breaker_reset},
-                                     {"stats", l_breaker_stats},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"call", l_breaker_call},       {"state", l_breaker_state},
+      {"isolate", l_breaker_isolate}, {"reset", l_breaker_reset},
+      {"stats", l_breaker_stats},     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_breaker_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"breaker", l_breaker_new}, {NULL, NULL}};

@@ -2,8 +2,8 @@
  * budget.c - retry budgets, as Lua sees them: what several callers of
  * rille.retry share.
  */
-#include "bind.h"
 #include "../policy/budget.h"
+#include "bind.h"
 
 struct rl_budget {
   const struct rl_type *type;
@@ -31,8 +31,7 @@ static int64_t look(lua_State *L, struct rl_budget *budget) {
 */
 static int l_budget_balance(lua_State *L) {
   struct rl_budget *budget = check_budget(L);
-  lua_pushnumber(
-      L, rille_bucket_level(&budget->core.bucket, look(L, budget)));
+  lua_pushnumber(L, rille_bucket_level(&budget->core.bucket, look(L, budget)));
   return 1;
 }
 
@@ -72,8 +71,7 @@ static int l_budget_deposit(lua_State *L) {
 
 static int l_budget_withdraw(lua_State *L) {
   struct rl_budget *budget = check_budget(L);
-  lua_pushboolean(L,
-                  rille_budget_withdraw(&budget->core, look(L, budget)));
+  lua_pushboolean(L, rille_budget_withdraw(&budget->core, look(L, budget)));
   return 1;
 }
 
@@ -103,9 +101,8 @@ const struct rl_type rl_budget_type = {"retry_budget", sizeof(struct rl_budget),
                                        NULL, NULL};
 
 void rl_open_budget(lua_State *L) {
-  static const luaL_Reg methods[] = {{"balance", l_budget_balance},
-                                     {"stats", l_budget_stats},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"balance", l_budget_balance}, {"stats", l_budget_stats}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_budget_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"budget", l_budget_new},

@@ -270,6 +270,12 @@ void rl_new_type(lua_State *L, int slot, const char *name,
   lua_setiuservalue(L, engine, slot);
 }
 
+const char *rl_push_label(lua_State *L, int index, int slot) {
+  if (lua_getiuservalue(L, index, slot) != LUA_TSTRING)
+    return "";
+  return lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
+}
+
 void rl_add_functions(lua_State *L, const luaL_Reg *functions) {
   int engine = lua_gettop(L);
   lua_pushvalue(L, engine - 1);

@@ -7,8 +7,8 @@
  * on the stack of who waits. One timer serves the queue, for its first place;
  * it is armed only while somebody waits.
  */
-#include "bind.h"
 #include "../policy/limiter.h"
+#include "bind.h"
 #include <math.h>
 
 enum { LIMITER_NAME = 1, LIMITER_SLOTS = LIMITER_NAME };
@@ -110,10 +110,8 @@ static int push_refusal(lua_State *L, struct rl_limiter *limiter, int64_t due,
                         int64_t now, const char *why) {
   struct rl_engine *engine =
       RILLE_ENTRY(limiter->engine, struct rl_engine, core);
-  const char *name = "";
+  const char *name = rl_push_label(L, 1, LIMITER_NAME);
   limiter->refused++;
-  if (lua_getiuservalue(L, 1, LIMITER_NAME) == LUA_TSTRING)
-    name = lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
   lua_pushnil(L);
   rl_push_error(L, engine, "rate_limited", "the limiter%s has no tokens %s",
                 name, why);
@@ -129,8 +127,9 @@ static int64_t check_tokens(lua_State *L, const struct rl_limiter *limiter) {
                 "a number of tokens expected");
   if (tokens > limiter->burst)
     rl_arg_error(L, 2,
-                 lua_pushfstring(L, "%I tokens can never be had at once: the "
-                                    "burst is %I",
+                 lua_pushfstring(L,
+                                 "%I tokens can never be had at once: the "
+                                 "burst is %I",
                                  (LUAI_UACINT)tokens,
                                  (LUAI_UACINT)limiter->burst));
   return tokens;
@@ -202,9 +201,8 @@ static int l_limiter_try_acquire(lua_State *L) {
   rl_engine(L);
   now = look(limiter);
   if (!rille_limiter_take(&limiter->core, tokens, now))
-    return push_refusal(L, limiter,
-                        rille_limiter_due(&limiter->core, tokens, now), now,
-                        "now");
+    return push_refusal(
+        L, limiter, rille_limiter_due(&limiter->core, tokens, now), now, "now");
   limiter->admitted++;
   lua_pushboolean(L, 1);
   return 1;
@@ -311,8 +309,7 @@ static int l_limiter_stats(lua_State *L) {
   struct rl_limiter *limiter = check_limiter(L);
   rl_engine(L);
   lua_createtable(L, 0, 5);
-  lua_pushnumber(L,
-                 rille_bucket_level(&limiter->core.bucket, look(limiter)));
+  lua_pushnumber(L, rille_bucket_level(&limiter->core.bucket, look(limiter)));
   lua_setfield(L, -2, "tokens");
   lua_pushinteger(L, limiter->waiting);
   lua_setfield(L, -2, "waiting");
@@ -331,9 +328,7 @@ static int l_limiter_stats(lua_State *L) {
 static int l_limiter_tostring(lua_State *L) {
   struct rl_limiter *limiter = check_limiter(L);
   double level = rille_bucket_level(&limiter->core.bucket, look(limiter));
-  const char *name = "";
-  if (lua_getiuservalue(L, 1, LIMITER_NAME) == LUA_TSTRING)
-    name = lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
+  const char *name = rl_push_label(L, 1, LIMITER_NAME);
   lua_pushfstring(L, "rille.limiter%s: %f tokens, %d waiting", name, level,
                   (int)limiter->waiting);
   return 1;
@@ -366,12 +361,10 @@ const struct rl_type rl_limiter_type = {"limiter", sizeof(struct rl_limiter),
                                         NULL, NULL};
 
 void rl_open_limiter(lua_State *L) {
-  static const luaL_Reg methods[] = {{"acquire", l_limiter_acquire},
-                                     {"try_acquire", l_limiter_try_acquire},
-                                     {"reserve", l_limiter_reserve},
-                                     {"call", l_limiter_call},
-                                     {"stats", l_limiter_stats},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"acquire", l_limiter_acquire}, {"try_acquire", l_limiter_try_acquire},
+      {"reserve", l_limiter_reserve}, {"call", l_limiter_call},
+      {"stats", l_limiter_stats},     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_limiter_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"limiter", l_limiter_new}, {NULL, NULL}};

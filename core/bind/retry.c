@@ -4,8 +4,8 @@
  * A plan is the policy, made of checked options; a run is one execution of it,
  * made when its first call has failed. Neither is seen by users.
  */
-#include "bind.h"
 #include "../policy/retry.h"
+#include "bind.h"
 
 struct rl_retry {
   const struct rl_type *type;
@@ -14,8 +14,8 @@ struct rl_retry {
 
 /* plan(max_retries, max_elapsed, initial, factor, max, jitter) */
 static int l_retry_plan(lua_State *L) {
-  static const char *const jitters[] = {"full", "equal", "decorrelated",
-                                        "none", NULL};
+  static const char *const jitters[] = {"full", "equal", "decorrelated", "none",
+                                        NULL};
   struct rl_engine *engine = rl_engine(L);
   double retries = luaL_checknumber(L, 1);
   struct rl_retry *plan = lua_newuserdatauv(L, sizeof *plan, 0);

@@ -12,8 +12,8 @@ int64_t rille_backoff_delay(const struct rille_backoff *backoff,
   double initial = (double)backoff->initial, whole;
   if (backoff->initial == 0)
     return 0;
-  whole = (double)capped(backoff, initial * pow(backoff->factor,
-                                                (double)attempt - 1));
+  whole = (double)capped(backoff,
+                         initial * pow(backoff->factor, (double)attempt - 1));
   switch (backoff->jitter) {
   case RILLE_JITTER_FULL:
     return capped(backoff, random * whole);

@@ -136,12 +136,12 @@ void rille_limiter_cancel(struct rille_limiter *limiter,
   if (now > promise->due || limiter->bucket.endless)
     return;
   if (first == NULL || promise->order < first->order)
-    restore(limiter,
-            units(limiter, promise->tokens) -
-                rille_span_times(
-                    rille_span_since(promise->due, limiter->last_due),
-                    limiter->bucket.rate),
-            promise, now);
+    restore(
+        limiter,
+        units(limiter, promise->tokens) -
+            rille_span_times(rille_span_since(promise->due, limiter->last_due),
+                             limiter->bucket.rate),
+        promise, now);
   else if (promise->order == limiter->order) /* it is the tail's end */
     limiter->tail -= promise->tokens;
 }

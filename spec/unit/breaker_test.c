@@ -94,8 +94,7 @@ static void play(struct world *w, const char *row) {
 
 static void counts(struct world *w, unsigned calls, unsigned failures,
                    unsigned neutral, unsigned row) {
-  const struct rille_tally *total =
-      rille_window_total(&of(w)->window, w->now);
+  const struct rille_tally *total = rille_window_total(&of(w)->window, w->now);
   assert_int_equal(calls, total->calls);
   assert_int_equal(failures, total->failures);
   assert_int_equal(neutral, w->breaker.neutral);
@@ -300,8 +299,10 @@ static void probes(void **state) {
     uint32_t failures, successes;
     const char *row;
   } rows[] = {
-      {1, 1, "f O . f O . s C"},         {3, 1, "ff C f O . f O . s C"},
-      {1, 3, "f O . s H f O . ss H s C"}, {1, 2, "f O . x H s H x H s C"},
+      {1, 1, "f O . f O . s C"},
+      {3, 1, "ff C f O . f O . s C"},
+      {1, 3, "f O . s H f O . ss H s C"},
+      {1, 2, "f O . x H s H x H s C"},
   };
   (void)state;
   for (size_t i = 0; i < COUNT(rows); i++) {

@@ -98,8 +98,8 @@ static void very_high_rates_are_close(void **state) {
   struct rille_bucket bucket = make(1e10, SECOND, INT64_C(10000000000));
   (void)state;
   take(&bucket, INT64_C(10000000000), 0);
-  assert_in_range(rille_bucket_due(&bucket, rille_bucket_units(&bucket, 1000), 0),
-                  99, 101);
+  assert_in_range(
+      rille_bucket_due(&bucket, rille_bucket_units(&bucket, 1000), 0), 99, 101);
   assert_true(rille_bucket_level(&bucket, SECOND) >= 9999999000.0);
 }
 

@@ -97,9 +97,8 @@ static void keep_promise(struct world *w) {
 
 static void reserve(struct world *w) {
   keep_promise(w);
-  w->promised =
-      rille_limiter_reserve(&w->limiter, 1 + roll((uint32_t)w->burst), w->now,
-                            RILLE_NEVER, &w->promise);
+  w->promised = rille_limiter_reserve(&w->limiter, 1 + roll((uint32_t)w->burst),
+                                      w->now, RILLE_NEVER, &w->promise);
   assert_true(w->promised);
 }
 
@@ -185,8 +184,8 @@ static void nothing_is_wasted(void **state) {
             &bucket, rille_bucket_units(&bucket, w.grants[done].tokens),
             w.grants[done].at));
       if (!rille_list_empty(&w.limiter.queue)) {
-        const struct rille_place *first = RILLE_ENTRY(
-            w.limiter.queue.next, struct rille_place, node);
+        const struct rille_place *first =
+            RILLE_ENTRY(w.limiter.queue.next, struct rille_place, node);
         assert_int_equal(
             rille_bucket_due(&bucket,
                              rille_bucket_units(&bucket, first->tokens), w.now),
@@ -202,7 +201,8 @@ int main(void) {
       cmocka_unit_test(nothing_is_wasted),
   };
   const char *given = getenv("RILLE_SEED");
-  random_state = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+  random_state =
+      given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
   print_message("RILLE_SEED=%llu\n", (unsigned long long)random_state);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

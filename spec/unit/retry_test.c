@@ -24,7 +24,7 @@ static void check(const struct rille_backoff *options, const int64_t *expected,
 
 static void it_grows_to_the_maximum(void **state) {
   static const int64_t cenkalti[] = {500, 1000, 2000, 4000, 5000, 5000, 5000};
-  static const int64_t cockatiel[] = {128,  256,  512,   1024,  2048, 4096,
+  static const int64_t cockatiel[] = {128,  256,   512,   1024,  2048, 4096,
                                       8192, 16384, 30000, 30000, 30000};
   static const int64_t polly[] = {1000, 2000, 4000};
   static const int64_t constant[] = {1000, 1000, 1000};
@@ -74,13 +74,11 @@ static void jitter_spreads_it(void **state) {
               {RILLE_JITTER_EQUAL, 2000, 3000, 4000}};
   (void)state;
   for (size_t i = 0; i < COUNT(rows); i++) {
-    struct rille_backoff options =
-        backoff(1000 * MS, 2, HOUR, rows[i].jitter);
+    struct rille_backoff options = backoff(1000 * MS, 2, HOUR, rows[i].jitter);
     assert_int_equal(rows[i].low * MS, rille_backoff_delay(&options, 3, 0, 0));
     assert_int_equal(rows[i].middle * MS,
                      rille_backoff_delay(&options, 3, 0, 0.5));
-    assert_int_equal(rows[i].high * MS,
-                     rille_backoff_delay(&options, 3, 0, 1));
+    assert_int_equal(rows[i].high * MS, rille_backoff_delay(&options, 3, 0, 1));
   }
 }
 
@@ -114,10 +112,10 @@ static void no_jitter_goes_beyond_its_bounds(void **state) {
 /* Retry */
 
 static struct rille_retry make(int64_t max_retries) {
-  return (struct rille_retry){
-      .backoff = backoff(SECOND, 2, HOUR, RILLE_JITTER_NONE),
-      .max_retries = max_retries,
-      .max_elapsed = RILLE_NEVER};
+  return (struct rille_retry){.backoff =
+                                  backoff(SECOND, 2, HOUR, RILLE_JITTER_NONE),
+                              .max_retries = max_retries,
+                              .max_elapsed = RILLE_NEVER};
 }
 
 static struct rille_retry_run run_at(int64_t now) {
