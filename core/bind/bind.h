@@ -121,7 +121,7 @@ enum rl_task_slot {
   RL_TASK_SITE,   /* the file that started it */
   RL_TASK_INFO,   /* nil, or {name=, cancelled=, noted=, trace=} */
   RL_TASK_RESULT, /* the result; a list if several; the error if it failed */
-  RL_TASK_WAITER, /* what waits, when that is a generator: see suspend.c */
+  RL_TASK_WAITER, /* the coroutine that waits, when that is a generator */
   RL_TASK_SLOTS = RL_TASK_WAITER
 };
 

@@ -63,30 +63,12 @@ static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   return rl_raise_cancellation(L, rl_engine(L));
 }
 
-/* Pushes what must live as long as the wait in the generator L, even if
- * somebody closes it by hand: L, or a list of L and the userdata of the
- * function that waits, for its wait may lie in one of them. */
-static void push_anchor(lua_State *L, int top) {
-  lua_pushthread(L);
-  for (int i = 1; i <= top; i++) {
-    if (lua_type(L, i) != LUA_TUSERDATA)
-      continue;
-    if (!lua_istable(L, -1)) {
-      lua_createtable(L, 2, 0);
-      lua_insert(L, -2);
-      lua_rawseti(L, -2, 1);
-    }
-    lua_pushvalue(L, i);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  }
-}
-
 static void park(lua_State *L, struct rl_engine *engine, struct rl_task *task) {
   task->waiting = L;
   task->top = lua_gettop(L);
   if (L != task->thread.L) { /* a generator: nobody else may hold it */
     rl_push_task(L, engine, task);
-    push_anchor(L, task->top);
+    lua_pushthread(L);
     lua_setiuservalue(L, -2, RL_TASK_WAITER);
     lua_pop(L, 1);
     rl_set_owned(L, engine, L, true);

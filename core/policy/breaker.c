@@ -1,8 +1,9 @@
 /* breaker.c - see breaker.h. */
 #include "breaker.h"
 
-#define LEAST_PATIENCE INT64_C(1000000000) /* where it stays open for no time  \
-                                            */
+#define LEAST_PATIENCE                                                         \
+  INT64_C(1000000000) /* where it stays open for no time                       \
+                       */
 
 static void enter(struct rille_breaker *breaker,
                   enum rille_breaker_state state) {

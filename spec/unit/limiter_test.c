@@ -99,7 +99,8 @@ static struct rille_promise reserve(struct rille_limiter *limiter, int tick,
 }
 
 /* What is done at a tick: 'r' reserves tokens, due at another, 't' takes
- * them at once (1) or not (0), 'c' gives the reservation of that number back. */
+ * them at once (1) or not (0), 'c' gives the reservation of that number back.
+ */
 struct step {
   char what;
   int tick, tokens, result;
