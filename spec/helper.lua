@@ -141,6 +141,21 @@ function helper.heap()
   return collectgarbage "count"
 end
 
+--- Runs `code` as the main task of a process of its own, with warnings on;
+-- returns its output, then its warnings.
+function helper.warnings(code)
+  local path = os.tmpname()
+  do
+    local file <close> = assert(io.open(path, "w"))
+    file:write("io.stdout:setvbuf 'no' local rille = require 'rille'\n",
+      "rille.run({clock = 'virtual', seed = 1}, function()\n", code, "\nend)")
+  end
+  local pipe <close> = assert(io.popen("exec lua5.4 -W " .. path .. " 2>&1 </dev/null"))
+  local output = pipe:read "a"
+  os.remove(path)
+  return output
+end
+
 --- Finds where `text` stands in the file `name`: "name:line".
 function helper.where(level)
   local info = debug.getinfo((level or 1) + 1, "Sl")

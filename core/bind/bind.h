@@ -50,7 +50,8 @@ extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_channel_type, rl_broadcast_type, rl_subscription_type, rl_alarm_type,
     rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type,
     rl_semaphore_type, rl_bulkhead_type, rl_mutex_type, rl_rwlock_type,
-    rl_event_type;
+    rl_event_type, rl_breaker_type, rl_limiter_type, rl_retry_type,
+    rl_budget_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -79,6 +80,10 @@ enum rl_engine_slot {
   RL_MUTEX_META,
   RL_RWLOCK_META,
   RL_EVENT_META,
+  RL_BREAKER_META,
+  RL_LIMITER_META,
+  RL_RETRY_META,
+  RL_BUDGET_META,
   RL_HANDLER, /* the message handler of every protected call */
   RL_BODY,    /* what runs in each task's coroutine */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
@@ -208,6 +213,17 @@ const char *rl_to_span(lua_State *L, int index, int64_t *span);
 
 void rl_push_seconds(lua_State *L, int64_t ns);
 
+/* The clock as an object has last seen it that may outlive a run. */
+struct rl_seen {
+  uint32_t era;
+  int64_t now; /* ns */
+};
+
+/* The time now. `*shift` is what to add to the object's own instants, because
+ * another clock has begun since it last looked: else 0. */
+int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
+                int64_t *shift);
+
 /* As luaL_argerror, but the place is where a user's code made the call. */
 int rl_arg_error(lua_State *L, int index, const char *message);
 
@@ -231,6 +247,10 @@ int rl_option_choice(lua_State *L, int index, const char *name,
  * __index = `methods`, __name, __metatable. The engine is at the top. */
 void rl_new_type(lua_State *L, int slot, const char *name,
                  const luaL_Reg *methods, const luaL_Reg *meta);
+
+/* The name that is the user value `slot` of the object at `index`, for texts:
+ * " 'name'", or "" if it has none. Pushes a value or two. */
+const char *rl_push_label(lua_State *L, int index, int slot);
 
 /* error.c: error objects */
 
@@ -265,6 +285,11 @@ struct rl_task *rl_can_wait(lua_State *L, struct rl_engine *engine);
 /* Whether the running task is cancelled but stands in a cleanup that may
  * still wait. */
 bool rl_cleans_up(lua_State *L, struct rl_task *task);
+
+/* When the running task will be cancelled, as far as that is known, in ns:
+ * the nearest deadline, or the end of the grace that its cleanup has. A wait
+ * that cannot end before is no use. */
+int64_t rl_deadline(const struct rl_task *task);
 
 /* The running task, ready to wait: raises where a wait is impossible, and
  * does not return where it is cancelled. Every blocking call begins so. */
@@ -320,6 +345,10 @@ bool rl_in_cleanup(struct rille_task *task);
  */
 int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
                lua_KFunction k);
+
+/* Calls a hook, which lies below its `count` arguments at the top, and pops
+ * all. It cannot wait; if it raises, that is a warning and no more. */
+void rl_call_hook(lua_State *L, const char *name, int count);
 
 /* Makes `caller` a known protector: rl_in_cleanup must know its frames. */
 void rl_add_protector(struct rl_engine *engine, lua_CFunction caller, int slot);
@@ -495,6 +524,10 @@ void rl_open_event(lua_State *L);
 void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);
 void rl_open_poll(lua_State *L);
+void rl_open_breaker(lua_State *L);
+void rl_open_limiter(lua_State *L);
+void rl_open_retry(lua_State *L);
+void rl_open_budget(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);

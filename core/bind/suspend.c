@@ -99,6 +99,23 @@ bool rl_cleans_up(lua_State *L, struct rl_task *task) {
   return shielded;
 }
 
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A block with a parent elsewhere obeys that, and what encloses it here. */
+int64_t rl_deadline(const struct rl_task *task) {
+  const struct rille_scope *block = task->core.block;
+  int64_t nearest = RILLE_FOREVER;
+  if (task->core.top->by != NULL)
+    return rille_cancel_grace(task->core.top->by);
+  for (; block != NULL; block = block->under) {
+    nearest = earlier(nearest, block->foreign ? rille_scope_deadline(block)
+                                              : block->deadline);
+    if (block->cancel.shield)
+      return nearest;
+  }
+  return earlier(nearest, rille_scope_deadline(task->core.scope));
+}
+
 struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
   struct rl_task *task = rl_can_wait(L, engine);
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {

@@ -22,6 +22,9 @@ local parts = {
   event_bus = "event_bus s:event_bus",
   poll = "s:poll",
   service = "s:provide s:use s:has",
+  retry = "retry retry_budget",
+  breaker = "breaker",
+  limiter = "limiter",
 }
 
 -- name -> the part that defines it

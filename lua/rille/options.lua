@@ -41,6 +41,11 @@ function core.add_kind(kind, name, test)
   kinds[kind] = {name, test}
 end
 
+-- Objects that options share, whether or not their part is loaded.
+for _, name in ipairs {"breaker", "limiter", "retry_budget"} do
+  core.add_kind(name, "a rille." .. name, function(v) return core.is(v, name) end)
+end
+
 local function describe(value)
   if type(value) == "string" then return ("'%s'"):format(value) end
   if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
