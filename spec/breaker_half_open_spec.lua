@@ -149,23 +149,6 @@ describe("a half open breaker", function()
     end)
   end)
 
-  it("loses no permit to a task that is closed by hand", function()
-    run(function()
-      local breaker = ripe { reset_timeout = 5 }
-      local thread
-      local task = rille.root():task(function()
-        thread = coroutine.running()
-        breaker:call(rille.sleep, 100)
-      end)
-      rille.yield()
-      pcall(coroutine.close, thread)
-      task:await()
-      play(breaker, "-")
-      rille.sleep(5)
-      play(breaker, "s C")
-    end)
-  end)
-
   it("closes in the end where probes take longer than the reset_timeout", function()
     run(function()
       local breaker = ripe { reset_timeout = 1 }
