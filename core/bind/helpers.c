@@ -224,6 +224,23 @@ int rl_option(lua_State *L, int index, const char *name, int type) {
   return got;
 }
 
+void rl_push_options(lua_State *L, int index, const char *const names[]) {
+  int list = lua_gettop(L) + 1;
+  lua_pushnil(L);
+  for (; *names != NULL && lua_istable(L, index); names++) {
+    lua_pushstring(L, *names);
+    if (lua_rawget(L, index) == LUA_TNIL) {
+      lua_pop(L, 1);
+      continue;
+    }
+    if (lua_isnil(L, list)) {
+      lua_newtable(L);
+      lua_replace(L, list);
+    }
+    lua_setfield(L, list, *names);
+  }
+}
+
 int64_t rl_option_span(lua_State *L, int index, const char *name,
                        int64_t fallback) {
   int64_t span = fallback;

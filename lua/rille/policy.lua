@@ -19,6 +19,7 @@ local rille, core = ...
 core.load "rille.fallback"
 core.load "rille.cache"
 core.load "rille.hedge"
+core.load "rille.retry"
 
 -- Outermost first.
 local order = {"fallback", "cache", "total_timeout", "retry", "hedge", "circuit_breaker",
@@ -49,6 +50,7 @@ core.layer_kinds = {
 
 -- name -> makes the object of a layer from its options
 local makers = {
+  retry = core.retry_reader("policy", 1),
   cache = function(opts) return core.is_cache(opts) and opts or rille.cache(opts) end,
   hedge = function(opts) return core.hedge_options(opts) end,
   circuit_breaker = function(opts) return rille.breaker(opts) end,
@@ -91,9 +93,8 @@ end
 
 layers.total_timeout = layers.timeout
 
-function layers.retry(opts)
-  local retry = rille.retry
-  return function(fn, ...) return retry(opts, fn, ...) end
+function layers.retry(o)
+  return function(fn, ...) return core.retry(o, fn, ...) end
 end
 
 function layers.hedge(o)
@@ -115,7 +116,7 @@ function core.make_layers(o)
   local made = {}
   for key, value in pairs(o) do
     local make = makers[key]
-    if make and not is_caller(value) then value = make(value) end
+    if make and value and not is_caller(value) then value = make(value) end
     made[key] = value
   end
   return made
