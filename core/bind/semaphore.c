@@ -12,12 +12,14 @@ struct rl_semaphore {
   uint32_t queue; /* who may wait at most; UINT32_MAX: everybody */
 };
 
-/* Of either type. */
+/* Of either type; as rl_check, but at the cost of one. */
 static struct rl_semaphore *check_semaphore(lua_State *L) {
-  struct rl_semaphore *semaphore = rl_test(L, 1, &rl_semaphore_type);
-  if (semaphore == NULL)
-    semaphore = rl_test(L, 1, &rl_bulkhead_type);
-  return semaphore != NULL ? semaphore : rl_check(L, 1, &rl_semaphore_type);
+  struct rl_semaphore *semaphore = lua_touserdata(L, 1);
+  if (semaphore != NULL && lua_rawlen(L, 1) >= sizeof *semaphore &&
+      (semaphore->type == &rl_semaphore_type ||
+       semaphore->type == &rl_bulkhead_type))
+    return semaphore;
+  return rl_check(L, 1, &rl_semaphore_type);
 }
 
 /* A number of permits at `index`; 1 if there is none. */
