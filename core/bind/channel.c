@@ -391,6 +391,32 @@ static int l_channel_close(lua_State *L) {
   return 0;
 }
 
+static int wait_closed_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_resumed(L, ctx, wait_closed_k);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/***
+Waits until the channel is closed, be it drained or not: how a producer learns
+that nobody wants more. Suspends unless it is closed.
+@function channel:wait_closed
+@treturn boolean true
+@raise cancelled
+@usage output:wait_closed() source:cancel()
+*/
+static int l_channel_wait_closed(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  struct rl_task *task = rl_enter(L, engine);
+  lua_settop(L, 1);
+  if (!channel->core.closed)
+    return rl_wait_one(L, task, &channel->core.close, 0, 0, wait_closed_k);
+  lua_pushboolean(L, 1);
+  return rl_return(L, task, 1);
+}
+
 /* __close: without an error, whatever made the block end. */
 static int l_channel_leave(lua_State *L) {
   rille_channel_close(&check_channel(L)->core);
@@ -596,13 +622,19 @@ const struct rl_type rl_channel_type = {"channel", sizeof(struct rl_channel),
                                         channel_source, push_case};
 
 void rl_open_channel(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"send", l_channel_send},           {"recv", l_channel_recv},
-      {"try_send", l_channel_try_send},   {"try_recv", l_channel_try_recv},
-      {"send_many", l_channel_send_many}, {"recv_many", l_channel_recv_many},
-      {"close", l_channel_close},         {"cap", l_channel_cap},
-      {"size", l_channel_size},           {"is_closed", l_channel_is_closed},
-      {"stats", l_channel_stats},         {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"send", l_channel_send},
+                                     {"recv", l_channel_recv},
+                                     {"try_send", l_channel_try_send},
+                                     {"try_recv", l_channel_try_recv},
+                                     {"send_many", l_channel_send_many},
+                                     {"recv_many", l_channel_recv_many},
+                                     {"close", l_channel_close},
+                                     {"cap", l_channel_cap},
+                                     {"size", l_channel_size},
+                                     {"is_closed", l_channel_is_closed},
+                                     {"wait_closed", l_channel_wait_closed},
+                                     {"stats", l_channel_stats},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__call", l_channel_iterate},
                                   {"__len", l_channel_size},
                                   {"__close", l_channel_leave},
