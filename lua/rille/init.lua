@@ -10,14 +10,21 @@ local rille, core = ...
 
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
+  parallel = "s:parallel s:map s:race s:any",
+  worker_pool = "worker_pool",
+  pipeline = "pipeline fan_out fan_in",
+  resource_pool = "resource_pool",
+  supervise = "supervise",
 }
 
 -- name -> the part that defines it
 local module_names, scope_names = {}, {}
 
 for part, names in pairs(parts) do
-  for scoped, name in names:gmatch "(s?:?)([%w_]+)" do
-    (scoped == "s:" and scope_names or module_names)[name] = "rille." .. part
+  for word in names:gmatch "%S+" do
+    local scoped = word:match "^s:(.+)"
+    local known = scoped and scope_names or module_names
+    known[scoped or word] = "rille." .. part
   end
 end
 
