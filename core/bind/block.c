@@ -59,7 +59,8 @@ static void set_name(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
-/* scope(options): a new scope, the innermost one of the running task. */
+/* scope(options, bare): a new scope, the innermost one of the running task.
+ * Its block is the caller's; that of the caller's caller if it is `bare`. */
 static int l_scope_open(lua_State *L) {
   static const char *const inherits[] = {"all", "cancel", NULL};
   static const char *const on_errors[] = {"cancel", "continue", NULL};
@@ -68,7 +69,7 @@ static int l_scope_open(lua_State *L) {
   struct rl_scope *scope, *parent;
   int64_t timeout, deadline, grace;
   uint32_t limit;
-  bool shield, keep_going;
+  bool shield, keep_going, bare = lua_toboolean(L, 2);
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
   task = rl_can_wait(L, engine);
@@ -89,6 +90,7 @@ static int l_scope_open(lua_State *L) {
   scope->core.grace = grace;
   scope->core.limit = limit;
   scope->keep_going = keep_going;
+  scope->frame = rl_frame_at(L, bare ? 2 : 1, !bare);
   if (!shield && rl_cleans_up(L, task)) { /* out of reach, within the grace */
     int64_t end = rille_cancel_grace(task->core.top->by);
     shield = true;

@@ -38,8 +38,8 @@ function rille.scope(opts, fn)
     opts, fn = nil, opts
   end
   if fn ~= nil then core.check_function(fn, "scope", 2) end
+  if not fn then return core.scope(opts, true) end
   local s = core.scope(opts)
-  if not fn then return s end
   return run_block(s, fn, s)
 end
 
@@ -192,6 +192,21 @@ function methods.defer(s, fn, ...)
   info.defers[#info.defers + 1] = {fn = fn, n = select("#", ...), ...}
 end
 
+-- Keeps `object` to be closed with the scope. Now and then those that are
+-- closed already are forgotten, so that a scope may outlive any number.
+local function own(info, object)
+  local owned = info.owned or {}
+  if #owned >= (info.owned_limit or 16) then
+    local open = {}
+    for _, one in ipairs(owned) do
+      if not one:is_closed() then open[#open + 1] = one end
+    end
+    owned, info.owned_limit = open, 2 * #open + 16
+  end
+  owned[#owned + 1] = object
+  info.owned = owned
+end
+
 --- Makes a channel that is closed when the scope ends.
 -- @function scope:channel
 -- @tparam[opt=0] number capacity as for `rille.channel`
@@ -202,10 +217,15 @@ function methods.channel(s, capacity, opts)
     error(core.error("closed", ("%s has ended"):format(s:name())), 0)
   end
   local channel = rille.channel(capacity, opts)
-  local info = core.info(s)
-  info.owned = info.owned or {}
-  info.owned[#info.owned + 1] = channel
+  own(core.info(s), channel)
   return channel
+end
+
+-- For parts: the scope to which what function `name` makes now belongs.
+function core.innermost_scope(name)
+  local task = rille.current()
+  if not task then error(("rille.%s can be called only inside a task"):format(name), 3) end
+  return core.innermost() or task:scope()
 end
 
 -- What the trampoline of a task calls when the task has ended with scopes
