@@ -61,7 +61,7 @@ end
 function work(crew)
   crew.unstarted = crew.unstarted - 1
   local ok, err = pcall(work_off, crew)
-  if ok then return end
+  if not core.failed(ok, err) then return end
   local abandoned = crew.abandoned or crew.scope:cancelled()
   if not abandoned then crew:stop(err, nil, err) end
   if abandoned or rille.is_cancellation(err) then error(err, 0) end

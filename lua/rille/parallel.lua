@@ -8,35 +8,12 @@ parallel.lua - many functions at once, awaited together.
 All four are a crew (crew.lua) that works off a feed (feed.lua); they differ in
 what they do when one call has ended, and that is the `work` given to the crew.
 ]]
-local rille, core = ...
+local _, core = ...
 
 local feed, run_crew = core.load "rille.feed", core.load "rille.crew"
+local outcome = core.load "rille.outcome"
 
 local methods = core.scope_meta.__index
-
--- A failure that a function returned is raised; else its first result.
-local function first(...)
-  if core.failed(true, ...) then error((select(2, ...)), 0) end
-  return (...)
-end
-
-local function pass_cancellation(ok, ...)
-  if not ok and rille.is_cancellation((...)) then error((...), 0) end
-  return ok, ...
-end
-
--- pcall, but a cancellation goes on.
-local function attempt(fn, ...)
-  return pass_cancellation(pcall(fn, ...))
-end
-
--- How a call that was attempted has ended, as a record.
-local function settled(ok, ...)
-  if not core.failed(ok, ...) then return {ok = true, value = (...)} end
-  local err = ...
-  if ok then err = select(2, ...) end
-  return {ok = false, err = err}
-end
 
 local function keep(crew, index, result)
   crew.results[index] = result
@@ -46,11 +23,11 @@ local function keep(crew, index, result)
 end
 
 local function work_strictly(crew, index, item)
-  keep(crew, index, first(crew.call(item, index, crew.scope)))
+  keep(crew, index, outcome.result(crew.call(item, index, crew.scope)))
 end
 
 local function work_settling(crew, index, item)
-  keep(crew, index, settled(attempt(crew.call, item, index, crew.scope)))
+  keep(crew, index, outcome.record(outcome.attempt(crew.call, item, index, crew.scope)))
 end
 
 -- All the calls, in order: `call(item, index, scope)`.
@@ -129,29 +106,26 @@ function methods.map(s, list, fn, opts)
   return gather(s, "map", read_map(opts), call_mapped(fn), take, count)
 end
 
-local function work_race(crew, _, fn)
-  local outcome = table.pack(attempt(fn, crew.scope))
-  if outcome[1] then
-    crew:stop("another was faster", table.unpack(outcome, 2, outcome.n))
+local FASTER = "another was faster" -- why a loser is cancelled
+
+-- `any` is patient: it goes on after a failure.
+local function work_contest(crew, index, fn)
+  local ended = table.pack(outcome.attempt(fn, crew.scope))
+  local record = outcome.record(table.unpack(ended, 1, ended.n))
+  if record.ok then
+    crew:stop(FASTER, table.unpack(ended, 2, ended.n))
+  elseif crew.patient then
+    crew.errors[index] = record.err
   else
-    crew:stop("another was faster", nil, outcome[2])
+    crew:stop(FASTER, nil, record.err)
   end
 end
 
-local function work_any(crew, index, fn)
-  local outcome = table.pack(attempt(fn, crew.scope))
-  if core.failed(table.unpack(outcome, 1, outcome.n)) then
-    crew.errors[index] = outcome[outcome[1] and 3 or 2]
-  else
-    crew:stop("another was faster", table.unpack(outcome, 2, outcome.n))
-  end
-end
-
--- The one whose end decides: `work` stops the crew.
-local function contest(s, name, fns, work)
+local function contest(s, name, fns, patient)
   local take, count = feed.from_list(fns)
   return run_crew{
-    scope = s, name = name, take = take, limit = count, work = work, errors = {n = count},
+    scope = s, name = name, take = take, limit = count, work = work_contest,
+    patient = patient, errors = {n = count},
   }
 end
 
@@ -167,8 +141,8 @@ function methods.race(s, fns)
   check_scope(s, "race")
   check_functions(fns, "race")
   if feed.length(fns) == 0 then core.arg_error("race", 1, "at least one function expected") end
-  local outcome = contest(s, "race", fns, work_race).outcome
-  return table.unpack(outcome, 1, outcome.n)
+  local won = contest(s, "race", fns, false).outcome
+  return table.unpack(won, 1, won.n)
 end
 
 local function all_failed(errors)
@@ -187,7 +161,7 @@ end
 function methods.any(s, fns)
   check_scope(s, "any")
   check_functions(fns, "any")
-  local crew = contest(s, "any", fns, work_any)
+  local crew = contest(s, "any", fns, true)
   if crew.outcome then return table.unpack(crew.outcome, 1, crew.outcome.n) end
   return nil, all_failed(crew.errors)
 end
