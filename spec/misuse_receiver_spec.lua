@@ -21,10 +21,10 @@ local names = { "scope", "task", "channel", "timer", "ticker", "selector", "erro
 
 local methods = {
   scope = { "go", "task", "cancel", "cancelled", "close", "defer", "name", "parent", "deadline",
-    "set_deadline", "active", "errors", "channel" },
+    "set_deadline", "active", "errors", "channel", "parallel", "map", "race", "any" },
   task = { "await", "cancel", "status", "name", "scope", "traceback" },
   channel = { "send", "recv", "try_send", "try_recv", "recv_many", "send_many", "close", "cap",
-    "size", "is_closed" },
+    "size", "is_closed", "wait_closed" },
   timer = { "wait", "stop" },
   ticker = { "stop" },
   selector = { "wait", "set_send", "enable" },
