@@ -25,13 +25,20 @@ function outcome.attempt(fn, ...)
   return pass_cancellation(pcall(fn, ...))
 end
 
+--- What `attempt` returned as `true, first result` or `false, error`.
+function outcome.judge(ok, value, err)
+  if ok and (value or err == nil) then return true, value end
+  if not core.failed(ok, value, err) then return true, value end
+  if ok then return false, err end
+  return false, value
+end
+
 --- What `attempt` returned as a record: {ok = true, value =} or {ok = false,
 -- err =}.
-function outcome.record(ok, ...)
-  if not core.failed(ok, ...) then return {ok = true, value = (...)} end
-  local err = ...
-  if ok then err = select(2, ...) end
-  return {ok = false, err = err}
+function outcome.record(...)
+  local ok, value = outcome.judge(...)
+  if ok then return {ok = true, value = value} end
+  return {ok = false, err = value}
 end
 
 return outcome

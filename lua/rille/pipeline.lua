@@ -32,16 +32,32 @@ local function work_plainly(stage)
   end
 end
 
--- Workers of an ordered stage send in turn. Each of the n values at work has a
--- place in the ring of turns; who has sent passes the turn on. So no value
--- gets more than n ahead of a slower one.
+-- Workers of an ordered stage send in turn. A value whose turn has not come
+-- waits at its place in the ring `turns`, which has one for each of the n
+-- values at work: so none gets more than n ahead of a slower one.
+local function wait_for_turn(stage, index)
+  if stage.turn == index then return end
+  local place = index % stage.workers + 1
+  stage.waiting[place] = true
+  stage.turns[place]:recv()
+end
+
+local function pass_turn(stage)
+  stage.turn = stage.turn + 1
+  local place = stage.turn % stage.workers + 1
+  if stage.waiting[place] then
+    stage.waiting[place] = nil
+    stage.turns[place]:try_send(true)
+  end
+end
+
 local function work_in_order(stage)
-  local fn, output, turns, n = stage.fn, stage.output, stage.turns, stage.workers
+  local fn, output = stage.fn, stage.output
   for index, value in stage.take do
     value = result(fn(value))
-    turns[index % n + 1]:recv()
+    wait_for_turn(stage, index)
     if value ~= nil then output:send(value) end
-    turns[(index + 1) % n + 1]:try_send(true)
+    pass_turn(stage)
   end
 end
 
@@ -55,9 +71,8 @@ local function make_stage(spec, input, output)
     fn = spec.fn, workers = spec.workers, work = spec.work, input = input, output = output,
   }
   if spec.work == work_in_order then
-    stage.take, stage.turns = feed.take(input), {}
-    for i = 1, spec.workers do stage.turns[i] = rille.channel(1) end
-    stage.turns[1 % spec.workers + 1]:try_send(true)
+    stage.take, stage.turn, stage.turns, stage.waiting = feed.take(input), 1, {}, {}
+    for i = 1, spec.workers do stage.turns[i] = rille.channel() end
   elseif spec.work == work_plainly then
     stage.input = feed.items(input)
   end

@@ -35,16 +35,19 @@ local function tell(pool, job, err)
   end
 end
 
--- A job is done only when its result is delivered.
-local function finish_job(pool, number, record)
+-- `value` is the result, or the error. A job is done only when its result is
+-- delivered.
+local function finish_job(pool, number, ok, value)
   local job = pool.jobs[number]
-  if pool.output then pool.output:send{job = job, value = record.value, err = record.err} end
+  if pool.output then
+    pool.output:send(ok and {job = job, value = value} or {job = job, err = value})
+  end
   pool.jobs[number], pool.active = nil, pool.active - 1
-  if record.ok then
+  if ok then
     pool.processed = pool.processed + 1
   else
     pool.errors = pool.errors + 1
-    tell(pool, job, record.err)
+    tell(pool, job, value)
   end
 end
 
@@ -59,7 +62,9 @@ local work
 -- Gives the job to a new worker; raises if the scope takes no tasks.
 local function start_worker(pool, job)
   local number = table.remove(pool.free) or #pool.tasks + 1
-  pool.tasks[number] = pool.scope:go({name = "worker " .. number}, work, pool, number)
+  local opts = pool.named[number] or {name = "worker " .. number}
+  pool.named[number] = opts
+  pool.tasks[number] = pool.scope:go(opts, work, pool, number)
   pool.busy = pool.busy + 1
   take_job(pool, number, job)
 end
@@ -70,20 +75,29 @@ local function release_worker(pool, number)
   if pool.closed and pool.busy == 0 then pool.idle:close() end
 end
 
+-- The next job, or nil. Where more jobs come in the next turn a worker need not
+-- end only to be started again.
+local function next_job(pool)
+  feed.checkpoint()
+  local job = pool.queue:try_recv()
+  if job ~= nil or pool.queue:is_closed() then return job end
+  rille.yield()
+  return (pool.queue:try_recv())
+end
+
 local function work_off(pool, number)
-  repeat
-    local job = pool.jobs[number]
-    finish_job(pool, number, outcome.record(outcome.attempt(pool.handler, job, number)))
-    feed.checkpoint()
-    job = pool.queue:try_recv()
+  local job = pool.jobs[number]
+  while job ~= nil do
+    finish_job(pool, number, outcome.judge(outcome.attempt(pool.handler, job, number)))
+    job = next_job(pool)
     if job ~= nil then take_job(pool, number, job) end
-  until job == nil
+  end
 end
 
 -- A handler has cancelled its own task: its job has failed, and the worker,
 -- which can do no more, gives way to another.
 local function replace_worker(pool, number, err)
-  if pool.jobs[number] ~= nil then finish_job(pool, number, {ok = false, err = err}) end
+  if pool.jobs[number] ~= nil then finish_job(pool, number, false, err) end
   local job = pool.queue:try_recv()
   if job ~= nil then start_worker(pool, job) end
   release_worker(pool, number)
@@ -181,7 +195,7 @@ end
 local function end_within(pool, timeout)
   shut(pool)
   if not pool.idle:is_closed() then
-    rille.timeout(timeout, pool.idle.wait_closed, pool.idle)
+    rille.select({{pool.idle}}, {timeout = timeout})
     cut_off(pool)
   end
   finish(pool)
@@ -240,10 +254,11 @@ end
 function methods.submit(object, job)
   local pool = state_of(object, "submit")
   check_job(job, "submit")
-  feed.checkpoint()
+  local direct = pool.busy < pool.workers
+  if direct then feed.checkpoint() end -- as `send` does, first of all
   local err = refusal(pool)
   if err then error(err, 0) end
-  if pool.busy < pool.workers then
+  if direct then
     start_worker(pool, job)
   else
     pool.queue:send(job)
@@ -322,7 +337,7 @@ function rille.worker_pool(opts)
     queue = rille.channel(read.queue or 2 * read.workers),
     output = buffer and rille.channel(buffer) or nil,
     idle = rille.channel(),
-    tasks = {}, jobs = {}, order = {}, free = {}, left = {}, deferred = {},
+    tasks = {}, named = {}, jobs = {}, order = {}, free = {}, left = {}, deferred = {},
     busy = 0, active = 0, taken = 0, processed = 0, errors = 0, returned = 0,
   }
   pool.deferred.pool = pool
