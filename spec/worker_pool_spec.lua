@@ -47,6 +47,28 @@ describe("worker_pool", function()
       assert.equal(3, peak)
     end)
 
+    it("looks again for a free worker when it has given up a turn", function()
+      local running, peak = 0, 0
+      local function handler()
+        running = running + 1
+        peak = math.max(peak, running)
+        rille.sleep(1)
+        running = running - 1
+      end
+      for calls = 100, 150 do -- one of them uses up the budget of a turn
+        pooled({ workers = 1, handler = handler }, function(pool, s)
+          for _ = 1, 2 do
+            s:go(function()
+              local ch = rille.channel(1)
+              for i = 1, calls do if i % 2 == 1 then ch:send(i) else ch:recv() end end
+              pool:submit(calls)
+            end)
+          end
+        end)
+      end
+      assert.equal(1, peak)
+    end)
+
     it("gives the handler the number of its worker", function()
       local seen = {}
       pooled({ workers = 2, handler = function(_, number)
@@ -80,6 +102,17 @@ describe("worker_pool", function()
         refused("full", pool:try_submit(2))
         pool:submit(2)
         assert.equal(1, rille.now())
+      end)
+    end)
+
+    it("finds a worker in the turn after its last job", function()
+      pooled({ workers = 1, queue = 0, handler = function() end }, function(pool)
+        for _ = 1, 20 do
+          pool:submit(1)
+          rille.yield()
+          assert.is_true(pool:try_submit(2))
+          rille.yield()
+        end
       end)
     end)
 

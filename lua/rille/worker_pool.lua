@@ -75,23 +75,39 @@ local function release_worker(pool, number)
   if pool.closed and pool.busy == 0 then pool.idle:close() end
 end
 
--- The next job, or nil. Where more jobs come in the next turn a worker need not
--- end only to be started again.
-local function next_job(pool)
+-- The next job of a worker, or nil. For one turn a worker rests: more jobs may
+-- come at once, and it need not end only to be started again.
+local function next_job(pool, number)
   feed.checkpoint()
   local job = pool.queue:try_recv()
-  if job ~= nil or pool.queue:is_closed() then return job end
-  rille.yield()
-  return (pool.queue:try_recv())
+  if job ~= nil then
+    take_job(pool, number, job)
+  elseif not pool.closed then
+    pool.resting[number] = true
+    rille.yield()
+    pool.resting[number] = nil
+  end
+  return pool.jobs[number]
 end
 
 local function work_off(pool, number)
   local job = pool.jobs[number]
   while job ~= nil do
     finish_job(pool, number, outcome.judge(outcome.attempt(pool.handler, job, number)))
-    job = next_job(pool)
-    if job ~= nil then take_job(pool, number, job) end
+    job = next_job(pool, number)
   end
+end
+
+local function has_worker(pool)
+  return pool.busy < pool.workers or next(pool.resting) ~= nil
+end
+
+-- Gives the job to a worker that has none.
+local function hand_out(pool, job)
+  local number = next(pool.resting)
+  if not number then return start_worker(pool, job) end
+  pool.resting[number] = nil
+  take_job(pool, number, job)
 end
 
 -- A handler has cancelled its own task: its job has failed, and the worker,
@@ -106,6 +122,7 @@ end
 -- The body of a worker. It raises what on_error raises, and cancellations.
 function work(pool, number)
   local ok, err = pcall(work_off, pool, number)
+  pool.resting[number] = nil
   if ok then return release_worker(pool, number) end
   if rille.is_cancellation(err) and not pool.cut and not pool.scope:cancelled() then
     rille.shield(replace_worker, pool, number, err)
@@ -254,12 +271,11 @@ end
 function methods.submit(object, job)
   local pool = state_of(object, "submit")
   check_job(job, "submit")
-  local direct = pool.busy < pool.workers
-  if direct then feed.checkpoint() end -- as `send` does, first of all
+  if has_worker(pool) then feed.checkpoint() end -- `send` does it, too
   local err = refusal(pool)
   if err then error(err, 0) end
-  if direct then
-    start_worker(pool, job)
+  if has_worker(pool) then
+    hand_out(pool, job)
   else
     pool.queue:send(job)
   end
@@ -275,8 +291,8 @@ function methods.try_submit(object, job)
   check_job(job, "try_submit")
   local err = refusal(pool)
   if err then return nil, err end
-  if pool.busy < pool.workers then
-    start_worker(pool, job)
+  if has_worker(pool) then
+    hand_out(pool, job)
   elseif not pool.queue:try_send(job) then
     return nil, core.error("full", "the queue of the worker pool is full")
   end
@@ -337,7 +353,8 @@ function rille.worker_pool(opts)
     queue = rille.channel(read.queue or 2 * read.workers),
     output = buffer and rille.channel(buffer) or nil,
     idle = rille.channel(),
-    tasks = {}, named = {}, jobs = {}, order = {}, free = {}, left = {}, deferred = {},
+    tasks = {}, named = {}, free = {}, resting = {}, jobs = {}, order = {}, left = {},
+    deferred = {},
     busy = 0, active = 0, taken = 0, processed = 0, errors = 0, returned = 0,
   }
   pool.deferred.pool = pool
