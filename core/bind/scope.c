@@ -341,7 +341,6 @@ void rl_open_scope(lua_State *L) {
   static const luaL_Reg meta[] = {{"__tostring", l_scope_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"root", l_scope_root}, {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_SCOPE_META, "scope", methods, meta);
   rl_add_functions(L, functions);
   open_top(L);
