@@ -10,14 +10,18 @@ local rille, core = ...
 
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
+  stream = "stream s:stream",
+  shutdown = "shutdown s:on_shutdown",
 }
 
 -- name -> the part that defines it
 local module_names, scope_names = {}, {}
 
 for part, names in pairs(parts) do
-  for scoped, name in names:gmatch "(s?:?)([%w_]+)" do
-    (scoped == "s:" and scope_names or module_names)[name] = "rille." .. part
+  for word in names:gmatch "%S+" do
+    local of_scope = word:match "^s:(.*)"
+    local known = of_scope and scope_names or module_names
+    known[of_scope or word] = "rille." .. part
   end
 end
 
