@@ -155,9 +155,11 @@ end
 
 local function watch_all(state, signals)
   for _, name in ipairs(signals) do
-    local watched, err = name, "a string expected"
-    if type(name) == "string" then watched, err = watch(name, on_signal(state, name)) end
-    if type(watched) ~= "table" then
+    local watched, err = state.watched[name], "a string expected"
+    if type(name) == "string" and not watched then
+      watched, err = watch(name, on_signal(state, name))
+    end
+    if not watched then
       unwatch(state, true)
       core.arg_error("shutdown", 1, ("option 'signals': %s: %s"):format(tostring(name), err))
     end

@@ -180,6 +180,7 @@ end
 -- @return the channel
 -- @raise cancelled
 function methods.to_channel(st, capacity)
+  if capacity ~= nil then check(capacity, "count", "to_channel", 1) end
   local channel = rille.channel(capacity)
   local run = object.open(st, "to_channel")
   run:defer(function()

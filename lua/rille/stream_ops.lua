@@ -100,7 +100,8 @@ function methods.take_while(st, fn)
       if value == nil then return nil end
       local passes, err = fn(value)
       if err ~= nil then check_result(passes, err) end
-      return passes and value or nil
+      if passes then return value end
+      return nil
     end
   end)
 end

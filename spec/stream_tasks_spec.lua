@@ -1,0 +1,315 @@
+-- merge and map_parallel.
+local rille = require "rille"
+local helper = require "spec.helper"
+local run = helper.run
+
+local stream = rille.stream
+
+local function identity(value) return value end
+
+-- A channel on which the values are sent, one every `period` from `period` on.
+local function every(period, values, err)
+  local ch = rille.channel()
+  rille.root():go(function()
+    for _, value in ipairs(values) do
+      rille.sleep(period)
+      ch:send(value)
+    end
+    ch:close(err)
+  end)
+  return ch
+end
+
+-- A source that counts how many values were pulled.
+local function counted(last)
+  local pulled = 0
+  return function()
+    if pulled == last then return nil end
+    pulled = pulled + 1
+    return pulled
+  end, function() return pulled end
+end
+
+describe("merge", function()
+  -- What select can wait for, and what it cannot.
+  local function both(ch) return { ch, stream(ch):map(identity) } end
+
+  it("passes values on as they come", function()
+    for i = 1, 2 do
+      run(function()
+        local a, b = every(2, { "a", "a" }), every(3, { "b", "b" })
+        assert.same({ "a", "b", "a", "b" }, stream(both(a)[i]):merge(b):collect())
+        assert.equal(6, rille.now())
+      end)
+    end
+  end)
+
+  it("ends when all have ended", function()
+    run(function()
+      local st = stream {}:merge(every(1, { 1 }), every(5, { 2, 3 }), function() end)
+      assert.same({ 1, 2, 3 }, st:collect())
+      assert.equal(10, rille.now())
+    end)
+  end)
+
+  it("passes on false", function()
+    run(function() assert.same({ false, false }, stream { false }:merge({ false }):collect()) end)
+  end)
+
+  it("of one stream is that stream", function()
+    run(function() assert.same({ 1, 2 }, stream { 1, 2 }:merge():collect()) end)
+  end)
+
+  it("fails when one fails, and the others are closed", function()
+    run(function()
+      local closed = false
+      local other = { recv = function() rille.sleep(100) end, close = function() closed = true end }
+      local st = stream(every(1, { 1 }, "failed")):merge(other)
+      assert.same({ nil, "failed" }, { st:collect() })
+      assert.is_true(closed)
+      assert.equal(1, rille.now())
+    end)
+  end)
+
+  it("takes no more than one value of each ahead", function()
+    run(function()
+      local a, pulled_a = counted()
+      local b, pulled_b = counted()
+      for _ in stream(a):merge(b):iter() do
+        helper.settle()
+        assert.same({ 1, 1 }, { pulled_a(), pulled_b() })
+        break
+      end
+    end)
+  end)
+
+  it("takes nothing from a channel that it does not pass on", function()
+    run(function()
+      local a, b = rille.channel(1), rille.channel(1)
+      a:send "a"
+      b:send "b"
+      stream(a):merge(b):first()
+      assert.equal(1, a:size() + b:size())
+    end)
+  end)
+
+  it("starts no task for what select can wait for", function()
+    run(function()
+      local ticker <close> = rille.every(1)
+      for _ in stream(ticker):merge(rille.channel()):iter() do
+        assert.equal(0, rille.root():active())
+        break
+      end
+    end)
+  end)
+
+  it("ends its tasks with it", function()
+    run(function()
+      local slow = function() rille.sleep(100) end
+      assert.equal(1, (stream { 1 }:merge(slow, slow):first()))
+      assert.equal(0, rille.root():active())
+      assert.equal(0, rille.now())
+    end)
+  end)
+
+  it("treats all alike", function()
+    run(function()
+      local counts = { a = 0, b = 0 }
+      local function endless(v) return function() return v end end
+      stream(endless "a"):merge(endless "b"):take(1000):each(function(v)
+        counts[v] = counts[v] + 1
+      end)
+      assert.is_true(counts.a > 300 and counts.b > 300)
+    end)
+  end)
+end)
+
+describe("map_parallel", function()
+  -- A function that takes `seconds[v]`, and how many of it ran at most at once.
+  local function slow(seconds)
+    local running, most = 0, 0
+    return function(v)
+      running = running + 1
+      most = math.max(most, running)
+      rille.sleep(seconds[v])
+      running = running - 1
+      return v
+    end, function() return most end
+  end
+
+  it("runs up to n at once", function()
+    run(function()
+      local fn, most = slow { 1, 1, 1, 1, 1, 1 }
+      assert.same({ 1, 2, 3, 4, 5, 6 },
+        stream { 1, 2, 3, 4, 5, 6 }:map_parallel(3, fn):collect())
+      assert.equal(3, most())
+      assert.equal(2, rille.now())
+    end)
+  end)
+
+  it("keeps the order", function()
+    run(function()
+      local fn = slow { 5, 1, 4, 1 }
+      assert.same({ 1, 2, 3, 4 }, stream { 1, 2, 3, 4 }:map_parallel(4, fn):collect())
+      assert.equal(5, rille.now())
+    end)
+  end)
+
+  it("passes results on as they are ready when asked to", function()
+    run(function()
+      local fn, most = slow { 5, 1, 2, 9 }
+      local st = stream { 1, 2, 3, 4 }:map_parallel(2, fn, { ordered = false })
+      assert.same({ 2, 3, 1, 4 }, st:collect())
+      assert.equal(2, most())
+      assert.equal(12, rille.now())
+    end)
+  end)
+
+  for _, ordered in ipairs { true, false } do
+    local opts = { ordered = ordered }
+    local as = ordered and ", in order" or ", in any order"
+
+    it("gives all values for any n" .. as, function()
+      run(function()
+        local values = {}
+        for i = 1, 20 do values[i] = i end
+        for _, n in ipairs { 1, 2, 7, 20, 50, math.huge } do
+          local fn = function(v)
+            rille.sleep(v % 3)
+            return v
+          end
+          local list = stream(values):map_parallel(n, fn, opts):collect()
+          table.sort(list)
+          assert.same(values, list)
+        end
+      end)
+    end)
+
+    it("is at most n values ahead" .. as, function()
+      run(function()
+        local source, pulled = counted()
+        local taken = 0
+        for _ in stream(source):map_parallel(3, identity, opts):iter() do
+          taken = taken + 1
+          helper.settle()
+          assert.is_true(pulled() <= taken + 3)
+          if taken == 10 then break end
+        end
+      end)
+    end)
+
+    it("drops nil and keeps false" .. as, function()
+      run(function()
+        local results = { [2] = false, [4] = "d" }
+        local st = stream { 1, 2, 3, 4 }:map_parallel(2, function(v) return results[v] end, opts)
+        assert.same({ false, "d" }, st:collect())
+      end)
+    end)
+
+    it("of an empty stream is empty" .. as, function()
+      run(function() assert.same({}, stream {}:map_parallel(3, identity, opts):collect()) end)
+    end)
+
+    it("stops the others when one fails" .. as, function()
+      run(function()
+        local st = stream { 1, 2, 3 }:map_parallel(3, function(v)
+          if v == 2 then error("failed", 0) end
+          rille.sleep(v == 1 and 0 or 100)
+          return v
+        end, opts)
+        assert.same({ nil, "failed" }, { st:collect() })
+        assert.equal(0, rille.now())
+        assert.equal(0, rille.root():active())
+      end)
+    end)
+  end
+
+  it("passes on what comes before a failure in order", function()
+    run(function()
+      local list = {}
+      local _, err = stream { 1, 2, 3 }:map_parallel(3, function(v)
+        if v == 3 then error("failed", 0) end
+        rille.sleep(v)
+        return v
+      end):each(function(v) list[#list + 1] = v end)
+      assert.same({ { 1, 2 }, "failed" }, { list, err })
+    end)
+  end)
+
+  it("raises the first failure in order", function()
+    run(function()
+      local _, err = stream { 1, 2 }:map_parallel(2, function(v)
+        rille.sleep(5 - v)
+        error("failed " .. v, 0)
+      end):collect()
+      assert.equal("failed 1", err)
+    end)
+  end)
+
+  it("gives results while the source makes it wait", function()
+    run(function()
+      local times = {}
+      stream(every(10, { 1, 2 })):map_parallel(4, identity):each(function()
+        times[#times + 1] = rille.now()
+      end)
+      assert.same({ 10, 20 }, times)
+    end)
+  end)
+
+  it("starts only the tasks that it needs", function()
+    run(function()
+      for _ in stream { 1, 2 }:map_parallel(100, identity):iter() do
+        helper.settle()
+        assert.equal(3, rille.root():active())
+        break
+      end
+    end)
+  end)
+
+  it("names its tasks", function()
+    run(function()
+      local name
+      stream { 1 }:map_parallel(1, function() name = rille.current():name() end):collect()
+      assert.equal("stream map_parallel", name)
+    end)
+  end)
+
+  it("ends its tasks when the loop is left, before its source is closed", function()
+    run(function()
+      local log = helper.log()
+      local source = { recv = function() return 1 end, close = function()
+        log(rille.root():active())
+      end }
+      for _ in stream(source):map_parallel(3, identity):iter() do break end
+      assert.equal("0", helper.text(log))
+    end)
+  end)
+
+  it("runs cleanup in its function when it is stopped", function()
+    run(function()
+      local cleaned
+      stream { 1, 2 }:map_parallel(2, function(v)
+        local _ <close> = helper.closing(function()
+          rille.sleep(v - 1)
+          cleaned = v
+        end)
+        if v == 2 then rille.sleep(100) end
+        return v
+      end):first()
+      assert.equal(2, cleaned)
+      assert.equal(1, rille.now())
+    end)
+  end)
+
+  it("may be put on another", function()
+    run(function()
+      local st = stream { 1, 2, 3 }:map_parallel(2, identity):map_parallel(2, identity)
+        :merge(stream { 4 }:map_parallel(2, identity)):batch(2, 1)
+      local list = {}
+      st:each(function(batch) table.move(batch, 1, #batch, #list + 1, list) end)
+      table.sort(list)
+      assert.same({ 1, 2, 3, 4 }, list)
+      assert.equal(0, rille.root():active())
+    end)
+  end)
+end)

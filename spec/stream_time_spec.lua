@@ -1,0 +1,319 @@
+-- The operators that know the time, and retry.
+local rille = require "rille"
+local helper = require "spec.helper"
+local run, raises = helper.run, helper.raises
+
+local stream = rille.stream
+
+-- A channel on which value i is sent at the i-th time and which is closed after
+-- that, with `err`, at the time `stop` if there is one.
+local function at(times, err)
+  local ch = rille.channel(100)
+  rille.root():go(function()
+    for i, time in ipairs(times) do
+      rille.sleep_until(time)
+      ch:send(i)
+    end
+    rille.sleep_until(times.stop or 0)
+    ch:close(err)
+  end)
+  return ch
+end
+
+-- The values of a stream, each a text with the time when it came.
+local function timed(st)
+  local log = helper.log()
+  local _, err = st:each(function(value)
+    if type(value) == "table" then value = table.concat(value, ",") end
+    log(value, rille.now())
+  end)
+  if err ~= nil then log(err, rille.now()) end
+  return helper.text(log)
+end
+
+-- Runs `fn(source)` for a source that select can wait for, and for one that it
+-- cannot, which has to be pulled by a task.
+local function with_both(fn, ...)
+  for _, wrap in ipairs { stream, function(ch)
+    return stream(ch):map(function(v) return v end)
+  end } do
+    run(function(...) fn(wrap(at(...))) end, ...)
+  end
+end
+
+describe("stream", function()
+  describe("batch", function()
+    it("passes on lists of n values, the last one shorter", function()
+      run(function()
+        assert.same({ { 1, 2 }, { 3, 4 }, { 5 } }, stream { 1, 2, 3, 4, 5 }:batch(2):collect())
+        assert.same({ { 1, 2 } }, stream { 1, 2 }:batch(2):collect())
+        assert.same({}, stream {}:batch(2):collect())
+      end)
+    end)
+
+    it("of math.huge is one list", function()
+      run(function() assert.same({ { 1, 2 } }, stream { 1, 2 }:batch(math.huge):collect()) end)
+    end)
+
+    it("pulls no more than it passes on", function()
+      run(function()
+        local pulled = 0
+        stream(function() pulled = pulled + 1 return pulled end):batch(3):first()
+        assert.equal(3, pulled)
+      end)
+    end)
+
+    it("passes on what it holds before a failure", function()
+      run(function()
+        assert.equal("1,2:0 3:0 failed:0", timed(stream(at({ 0, 0, 0 }, "failed")):batch(2)))
+      end)
+    end)
+
+    it("waits for as long as it takes without seconds", function()
+      with_both(function(st) assert.equal("1,2:100", timed(st:batch(2))) end, { 1, 100 })
+    end)
+
+    it("passes a list on when its first value is old enough", function()
+      with_both(function(st)
+        assert.equal("1,2:6 3:12", timed(st:batch(10, 5)))
+      end, { 1, 4, 7, stop = 50 })
+    end)
+
+    it("counts from the first value and not from the list before", function()
+      with_both(function(st)
+        assert.equal("1,2:2 3:105 4:111", timed(st:batch(2, 5)))
+      end, { 1, 2, 100, 106, stop = 150 })
+    end)
+
+    it("passes on what it holds at the end", function()
+      with_both(function(st) assert.equal("1,2:2", timed(st:batch(10, 5))) end, { 1, 2 })
+    end)
+
+    it("with seconds passes on what it holds before a failure", function()
+      with_both(function(st)
+        assert.equal("1,2:2 failed:2", timed(st:batch(10, 5)))
+      end, { 1, 2 }, "failed")
+    end)
+
+    it("passes on nothing while nothing comes", function()
+      with_both(function(st) assert.equal("1:105", timed(st:batch(2, 5))) end,
+        { 100, stop = 300 })
+    end)
+
+    it("keeps the value that comes after the time is up", function()
+      with_both(function(st)
+        assert.equal("1:6 2,3:8", timed(st:batch(2, 5)))
+      end, { 1, 7, 8 })
+    end)
+
+    it("does not lose a value that comes while its list is worked on", function()
+      with_both(function(st)
+        local list = {}
+        st:batch(2, 5):each(function(batch)
+          list[#list + 1] = #batch
+          rille.sleep(10)
+        end)
+        assert.same({ 1, 2, 1 }, list)
+      end, { 1, 7, 8, 9 })
+    end)
+
+    it("of 0 seconds takes what is there", function()
+      run(function()
+        local ch = rille.channel(5)
+        ch:send_many { 1, 2, 3 }
+        ch:close()
+        assert.same({ { 1 }, { 2 }, { 3 } }, stream(ch):batch(5, 0):collect())
+      end)
+    end)
+  end)
+
+  describe("debounce", function()
+    it("passes a value on when no other has followed for the time", function()
+      with_both(function(st) assert.equal("2:12 4:31", timed(st:debounce(10))) end,
+        { 1, 2, 20, 21, stop = 50 })
+    end)
+
+    it("passes on the last value at the end", function()
+      with_both(function(st) assert.equal("2:2", timed(st:debounce(10))) end, { 1, 2 })
+    end)
+
+    it("passes on the last value before a failure", function()
+      with_both(function(st) assert.equal("2:2 failed:2", timed(st:debounce(10))) end, { 1, 2 },
+        "failed")
+    end)
+
+    it("passes on false", function()
+      run(function() assert.same({ false }, stream { 1, false }:debounce(1):collect()) end)
+    end)
+  end)
+
+  describe("throttle", function()
+    it("drops values that come too soon after the last one passed on", function()
+      with_both(function(st) assert.equal("1:1 3:11 5:25", timed(st:throttle(10))) end,
+        { 1, 5, 11, 12, 25 })
+    end)
+
+    it("of 0 seconds drops nothing", function()
+      run(function() assert.same({ 1, 2 }, stream { 1, 2 }:throttle(0):collect()) end)
+    end)
+  end)
+
+  describe("timeout", function()
+    it("passes on what comes in time", function()
+      with_both(function(st) assert.equal("1:3 2:7", timed(st:timeout(5))) end, { 3, 7 })
+    end)
+
+    it("fails when a value takes too long", function()
+      with_both(function(st)
+        assert.equal("1:3 timeout: the stream gave no value within 5 s:8", timed(st:timeout(5)))
+      end, { 3, 9 })
+    end)
+
+    it("counts from when the value is asked for", function()
+      with_both(function(st)
+        local n = st:timeout(5):tap(function() rille.sleep(100) end):count()
+        assert.equal(2, n)
+      end, { 3, 7 })
+    end)
+
+    it("can be caught", function()
+      run(function()
+        local st = stream(rille.channel()):timeout(5):catch(function(err) return { err.kind } end)
+        assert.same({ "timeout" }, st:collect())
+      end)
+    end)
+
+    it("leaves a late value in the channel", function()
+      run(function()
+        local ch = at { 9 }
+        stream(ch):timeout(5):collect()
+        assert.equal(1, (ch:recv()))
+      end)
+    end)
+
+    it("is not the timeout of a scope around it", function()
+      run(function()
+        local _, err = rille.timeout(2, function()
+          stream(rille.channel()):timeout(5):collect()
+          error "not reached"
+        end)
+        assert.is_true(rille.is_error(err, "timeout"))
+        assert.equal(2, rille.now())
+      end)
+    end)
+  end)
+
+  describe("retry", function()
+    -- A source that fails in its first `failures` openings, and a log of all.
+    local function unreliable(failures, log)
+      local opened = 0
+      return { open = function()
+        opened = opened + 1
+        log("open", rille.now())
+        local fails, i = opened <= failures, 0
+        return {
+          recv = function()
+            i = i + 1
+            if fails then return nil, "failed " .. opened end
+            return i <= 2 and i or nil
+          end,
+          close = function() log "close" end,
+        }
+      end }
+    end
+
+    it("opens the source again when it fails", function()
+      run(function()
+        local log = helper.log()
+        local st = stream(unreliable(2, log)):map(function(v) return v end)
+        assert.same({ 1, 2 }, st:retry { delay = 1 }:collect())
+        assert.equal("open:0 close open:1 close open:2 close", helper.text(log))
+      end)
+    end)
+
+    it("fails with the last failure in the end", function()
+      run(function()
+        local log = helper.log()
+        assert.same({ nil, "failed 3" }, { stream(unreliable(9, log)):retry(2):collect() })
+        assert.equal(6, helper.count(log))
+      end)
+    end)
+
+    it("tries three times more, after 0.1, 0.2 and 0.4 seconds", function()
+      run(function()
+        local log = helper.log()
+        assert.same({ nil, "failed 4" }, { stream(unreliable(9, log)):retry():collect() })
+        assert.equal("open:0 close open:0.1 close open:0.3 close open:0.7 close",
+          helper.text(log))
+      end)
+    end)
+
+    it("opens an operator again as well", function()
+      run(function()
+        local fails = true
+        local st = stream { 1, 2, 3 }:skip(1):map(function(v)
+          if v == 3 and fails then
+            fails = false
+            error "failed"
+          end
+          return v
+        end)
+        assert.same({ 2, 2, 3 }, st:retry { delay = 0 }:collect())
+      end)
+    end)
+
+    it("counts all failures, not those in a row", function()
+      run(function()
+        local st = stream { 1, 2 }:map(function(v)
+          if v == 2 then error("failed", 0) end
+          return v
+        end)
+        local list, _, err = {}, nil, nil
+        _, err = st:retry { max_retries = 2, delay = 0 }:each(function(v) list[#list + 1] = v end)
+        assert.same({ { 1, 1, 1 }, "failed" }, { list, err })
+      end)
+    end)
+
+    it("asks its functions", function()
+      run(function()
+        local log = helper.log()
+        local st = stream(unreliable(9, helper.log())):retry {
+          delay = function(attempt, err) log("delay", attempt, err) return 1 end,
+          retry_if = function(err, attempt) log("if", attempt, err) return attempt < 2 end,
+        }
+        assert.same({ nil, "failed 2" }, { st:collect() })
+        assert.equal("if:1:failed 1 delay:1:failed 1 if:2:failed 2", helper.text(log))
+      end)
+    end)
+
+    it("does not retry a cancellation", function()
+      run(function()
+        local log = helper.log()
+        rille.timeout(5, function()
+          stream { open = function() log "open" return rille.channel() end }:retry():collect()
+        end)
+        assert.equal("open", helper.text(log))
+      end)
+    end)
+
+    it("is interrupted in its delay", function()
+      run(function()
+        rille.timeout(5, function()
+          stream(unreliable(9, helper.log())):retry { delay = 100 }:collect()
+        end)
+        assert.equal(5, rille.now())
+      end)
+    end)
+
+    it("needs what can be opened again", function()
+      run(function()
+        local pattern = "^%S*stream_time_spec.lua:%d+: 'retry' needs a stream that can be opened"
+        for _, source in ipairs { rille.channel(), print, { recv = print } } do
+          local st = stream(source)
+          raises(function() st:retry(3) end, pattern)
+          raises(function() stream {}:merge(st):retry(3) end, pattern)
+        end
+      end)
+    end)
+  end)
+end)
