@@ -33,7 +33,7 @@ local function signalled(host, text, ...)
   local file <close> = assert(io.open(path, "wb"))
   file:write(script)
   file:close()
-  local process = io.popen(("sh -c 'echo $$; exec \"%s\" %s 2>&1'"):format(program, path))
+  local process = io.popen(("exec sh -c 'echo $$; exec \"%s\" %s 2>&1'"):format(program, path))
   local pid = process:read "l"
   for _, signal in ipairs { ... } do
     assert.equal("ready", process:read "l")

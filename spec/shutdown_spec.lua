@@ -1,7 +1,7 @@
 -- Shutting down in good order, in this process: by trigger(), without signals.
 local rille = require "rille"
 local helper = require "spec.helper"
-local run, raises, refused = helper.run, helper.raises, helper.refused
+local run, raises = helper.run, helper.raises
 
 -- rille.shutdown without signals.
 local function install(timeout)

@@ -1,5 +1,6 @@
 -- Streams and cancellation: every pull is a suspension point, and a stream is
 -- cancelled and cleaned up with its scope.
+-- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
 local run, refused = helper.run, helper.refused

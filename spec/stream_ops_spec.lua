@@ -58,7 +58,8 @@ describe("stream", function()
 
     it("passes on false", function()
       run(function()
-        assert.same({ false }, stream { false, true }:filter(function(v) return not v end):collect())
+        local function is_false(v) return not v end
+        assert.same({ false }, stream { false, true }:filter(is_false):collect())
       end)
     end)
 

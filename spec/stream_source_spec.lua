@@ -1,4 +1,5 @@
 -- What a stream can be made of.
+-- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
 local run, raises = helper.run, helper.raises

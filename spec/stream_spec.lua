@@ -1,4 +1,5 @@
 -- The stream itself: lazy, read once, iterated and closed.
+-- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
 local run, raises = helper.run, helper.raises

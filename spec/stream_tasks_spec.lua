@@ -1,4 +1,5 @@
 -- merge and map_parallel.
+-- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
 local run = helper.run

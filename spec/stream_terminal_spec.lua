@@ -99,7 +99,7 @@ describe("terminal", function()
         local st = stream(failing())
         assert.same({ nil, "failed" }, { st[name](st) })
       end
-      assert.same({ nil, "failed" }, { stream(failing(1)):each(add) })
+      assert.same({ nil, "failed" }, { stream(failing(1)):each(function() end) })
       assert.same({ nil, "failed" }, { stream(failing(1, 2)):fold(add, 1) })
     end)
   end)
@@ -198,7 +198,8 @@ describe("terminal", function()
     it("checks its capacity before it takes the stream", function()
       run(function()
         local st = stream { 1 }
-        raises(function() st:to_channel(-1) end, "stream_terminal_spec.lua:%d+: bad argument #1 to 'to_channel'")
+        raises(function() st:to_channel(-1) end,
+          "stream_terminal_spec.lua:%d+: bad argument #1 to 'to_channel'")
         assert.same({ 1 }, st:collect())
       end)
     end)

@@ -268,8 +268,9 @@ describe("stream", function()
           if v == 2 then error("failed", 0) end
           return v
         end)
-        local list, _, err = {}, nil, nil
-        _, err = st:retry { max_retries = 2, delay = 0 }:each(function(v) list[#list + 1] = v end)
+        local list = {}
+        st = st:retry { max_retries = 2, delay = 0 }:tap(function(v) list[#list + 1] = v end)
+        local _, err = st:collect()
         assert.same({ { 1, 1, 1 }, "failed" }, { list, err })
       end)
     end)

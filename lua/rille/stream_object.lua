@@ -8,7 +8,7 @@ stream_object.lua - the stream object: made once, used once.
 An operator is derive(st, name, wire), where wire(flow, part) opens the part of
 `st` and returns a pull.
 ]]
-local rille, core = ...
+local _, core = ...
 
 local flow = core.load "rille.stream_flow"
 local source = core.load "rille.stream_source"
@@ -162,9 +162,8 @@ end
 
 -- `for v in st do`: the control value is nil where a loop begins.
 function meta.__call(st, _, control)
-  local part = part_of(st, "iterate")
   if control == nil then M.open(st, "for") end
-  return step(part.flow)
+  return step(st[PART].flow)
 end
 
 local function leave(run, err)
