@@ -119,6 +119,26 @@ describe("a cancellation", function()
     end)
   end)
 
+  it("passes on nothing that an operator holds", function()
+    for _, hold in ipairs {
+      function(st) return st:batch(2) end,
+      function(st) return st:batch(2, 100) end,
+      function(st) return st:debounce(100) end,
+      function(st) return st:catch(function() return { 1 } end) end,
+    } do
+      run(function()
+        local log, ch = helper.log(), rille.channel(1)
+        ch:send(1)
+        rille.scope(function(s)
+          s:go(function() rille.sleep(5) s:cancel() end)
+          pcall(function() hold(stream(ch):skip(0)):skip(0):each(log) end)
+        end)
+        assert.is_true(helper.count(log) <= 1)
+        assert.not_matches("table", helper.text(log))
+      end)
+    end
+  end)
+
   it("passes through a caught error in a function", function()
     run(function()
       local _, err = rille.scope(function(s)
@@ -226,6 +246,19 @@ describe("a stream at the end of its scope", function()
     end)
   end)
 
+  it("has its tasks cancelled at the same time", function()
+    run(function()
+      rille.scope(function()
+        for _ in stream { 1, 2, 3 }:map_parallel(3, function(v)
+          local _ <close> = helper.closing(function() rille.sleep(v > 1 and 2 or 0) end)
+          if v > 1 then rille.sleep(1e6) end
+          return v
+        end):iter() do break end
+      end)
+      assert.equal(2, rille.now())
+    end)
+  end)
+
   it("leaves nothing behind for a scope that lives long", function()
     run(function()
       for _ = 1, 100 do
@@ -233,11 +266,14 @@ describe("a stream at the end of its scope", function()
         for _ in stream { 1, 2 } do end -- luacheck: ignore
         for _ in stream { 1, 2 }:map_parallel(2, identity):iter() do break end
       end
+      local s = rille.root()
       collectgarbage()
       local before = collectgarbage "count"
       for _ = 1, 1000 do
         for _ in stream { 1 } do end -- luacheck: ignore
         stream { 1 }:map_parallel(2, identity):collect()
+        s:stream { 1 }:map(identity):collect()
+        s:stream { 1 }:map(identity):close()
       end
       collectgarbage()
       assert.is_true(collectgarbage "count" - before < 20)

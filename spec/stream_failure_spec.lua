@@ -138,6 +138,26 @@ describe("a failure", function()
     end)
   end)
 
+  it("comes after what an operator holds, and once", function()
+    run(function()
+      local function source()
+        local log = failing(helper.log(), 1)
+        local failed = false
+        return { recv = function()
+          if failed then return nil end
+          local value, err = log.recv()
+          failed = value == nil
+          return value, err
+        end }
+      end
+      for _, st in ipairs { stream(source()):batch(2), stream(source()):batch(2, 5),
+        stream(source()):debounce(5) } do
+        local list, err = read(st)
+        assert.same({ 1, "failed" }, { #list, err })
+      end
+    end)
+  end)
+
   it("ends the stream for good", function()
     run(function()
       local st = stream { 1, 2, 3 }:map(second_fails)
@@ -264,11 +284,13 @@ describe("a failure", function()
 
     it("is never a cancellation", function()
       run(function()
+        local caught = false
         local _, err = rille.scope(function(s)
           local st = stream(function() s:cancel("enough") rille.sleep(1) end)
-          st:catch(function() return { 1 } end):collect()
+          st:catch(function() caught = true return { 1 } end):collect()
         end)
         assert.equal("enough", err.reason)
+        assert.is_false(caught)
       end)
     end)
 

@@ -117,6 +117,21 @@ describe("stream", function()
       end, { 1, 7, 8, 9 })
     end)
 
+    it("has one value pulled ahead at most", function()
+      run(function()
+        local pulled = 0
+        local st = stream(function()
+          pulled = pulled + 1
+          rille.sleep(3)
+          return pulled
+        end):batch(10, 2)
+        for batch in st:take(3):iter() do
+          rille.sleep(100)
+          assert.equal(batch[#batch] + 1, pulled)
+        end
+      end)
+    end)
+
     it("of 0 seconds takes what is there", function()
       run(function()
         local ch = rille.channel(5)
