@@ -106,3 +106,11 @@ rille.scope(function(s)
   s:go({ name = "client" }, converse, ready:recv(), stopped)
 end)
 print("the end: " .. shutdown:stats().reason)
+
+-- expect: client: said hello, heard hello
+-- expect: server: stops accepting, because of sigterm
+-- expect: server: 1 connection left
+-- expect: client: another one gets ECONNREFUSED
+-- expect: client: said still there, heard still there
+-- expect: server: drained
+-- expect: the end: sigterm
