@@ -44,7 +44,7 @@ end
 
 --- What a receive gave: a value, nil at the end, or it raises.
 function M.received(value, err)
-  if value == nil and err ~= nil and not rille.is_error(err, "closed") then error(err, 0) end
+  if value == nil and err ~= nil then M.check_result(nil, err) end
   return value
 end
 
