@@ -1,0 +1,181 @@
+-- Closing a stream: by hand, and with its scope.
+-- luacheck: ignore 512 (loops that are left at once)
+local rille = require "rille"
+local helper = require "spec.helper"
+local run, raises = helper.run, helper.raises
+
+-- A source that notes what is done to it.
+local function noted(log, values)
+  local i = 0
+  return {
+    recv = function()
+      i = i + 1
+      log(values[i] or "end")
+      return values[i]
+    end,
+    close = function() log "close" end,
+  }
+end
+
+describe("a stream", function()
+  describe("close", function()
+    it("closes the source of a stream that was not read", function()
+      run(function()
+        local log = helper.log()
+        rille.stream(noted(log, { 1 })):map(print):close()
+        assert.equal("close", helper.text(log))
+      end)
+    end)
+
+    it("ends the loop that reads it", function()
+      run(function()
+        local list, st = {}, rille.stream { 1, 2, 3 }
+        for value in st do
+          list[#list + 1] = value
+          st:close()
+        end
+        assert.same({ 1 }, list)
+      end)
+    end)
+
+    it("happens once", function()
+      run(function()
+        local log = helper.log()
+        local st = rille.stream(noted(log, { 1 }))
+        for _ in st:iter() do st:close() end
+        st:close()
+        assert.equal("1 close", helper.text(log))
+      end)
+    end)
+
+    it("of a stream that is read to the end has happened", function()
+      run(function()
+        local log = helper.log()
+        local st = rille.stream(noted(log, {}))
+        st:collect()
+        st:close()
+        assert.equal("end close", helper.text(log))
+      end)
+    end)
+
+    it("makes reading raise closed", function()
+      run(function()
+        local st = rille.stream { 1 }
+        st:close()
+        helper.raises_kind("closed", function() st:collect() end)
+      end)
+    end)
+
+    it("of a stream that an operator has is left to the operator", function()
+      run(function()
+        local log = helper.log()
+        local st = rille.stream(noted(log, {}))
+        local mapped = st:map(print)
+        st:close()
+        log "not yet"
+        mapped:close()
+        assert.equal("not yet close", helper.text(log))
+      end)
+    end)
+
+    it("while a value is being read raises", function()
+      run(function()
+        local st = rille.stream(rille.channel())
+        local task = rille.root():task(function() for _ in st do break end end)
+        rille.yield()
+        raises(function() st:close() end, "cannot be closed while a value is being read")
+        task:cancel()
+      end)
+    end)
+
+    it("closes operators before their source", function()
+      run(function()
+        local log = helper.log()
+        local st = rille.stream(noted(log, { 1 })):concat(noted(log, { 2 })):zip({
+          recv = function() return 1 end, close = function() log "zipped" end,
+        })
+        st:close()
+        assert.equal("zipped close close", helper.text(log))
+      end)
+    end)
+
+    it("runs at the end of a block", function()
+      run(function()
+        local log = helper.log()
+        do
+          local st <close> = rille.stream(noted(log, { 1 }))
+          for _ in st do break end
+        end
+        log "after"
+        assert.equal("1 close after", helper.text(log))
+      end)
+    end)
+
+    it("does not close a channel that was passed in", function()
+      run(function()
+        local ch = rille.channel(1)
+        rille.stream(ch):close()
+        assert.is_false(ch:is_closed())
+      end)
+    end)
+
+    it("raises what the source's close raises", function()
+      run(function()
+        local st = rille.stream { recv = function() end, close = function() error "stuck" end }
+        raises(function() st:close() end, "stuck$")
+      end)
+    end)
+  end)
+
+  describe("of a scope", function()
+    it("is closed with it though nobody read it", function()
+      run(function()
+        local log = helper.log()
+        rille.scope(function(s) s:stream(noted(log, { 1 })):map(print) end)
+        assert.equal("close", helper.text(log))
+      end)
+    end)
+
+    it("is closed with it when it is left elsewhere", function()
+      run(function()
+        local log = helper.log()
+        rille.scope(function(s)
+          local st = s:stream(noted(log, { 1, 2 })):map(function(v) return v end)
+          rille.scope(function() for _ in st do break end end)
+          log "inner ended"
+        end)
+        assert.equal("1 inner ended close", helper.text(log))
+      end)
+    end)
+
+    it("raises closed to who reads on after its end", function()
+      run(function()
+        local next_value
+        rille.scope(function(s)
+          next_value = s:stream { 1, 2 }:iter()
+          assert.equal(1, next_value())
+        end)
+        helper.raises_kind("closed", next_value)
+      end)
+    end)
+
+    it("cannot be made when that has ended", function()
+      run(function()
+        local ended
+        rille.scope(function(s) ended = s end)
+        helper.raises_kind("closed", function() ended:stream { 1 } end)
+      end)
+    end)
+
+    it("is no more the scope's once it was read", function()
+      run(function()
+        local log = helper.log()
+        rille.scope(function(s)
+          s:stream(noted(log, {})):collect()
+          log "collected"
+        end)
+        assert.equal("end close collected", helper.text(log))
+      end)
+    end)
+  end)
+end)
