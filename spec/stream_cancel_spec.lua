@@ -3,11 +3,11 @@
 -- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run, refused = helper.run, helper.refused
+local identity = sources.identity
 
 local stream = rille.stream
-
-local function identity(value) return value end
 
 -- A source that never has a value, and notes its end.
 local function stalled(log)

@@ -1,22 +1,11 @@
 -- A failure in a stream that is caught.
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run = helper.run
+local second_fails, failing = sources.second_fails, sources.failing
 
 local stream = rille.stream
-
--- A source of the values that then fails, and notes its end.
-local function failing(log, ...)
-  local values, i = { ... }, 0
-  return {
-    recv = function()
-      i = i + 1
-      if values[i] == nil then return nil, "failed" end
-      return values[i]
-    end,
-    close = function() log "closed" end,
-  }
-end
 
 local function read(st)
   local list = {}
@@ -24,11 +13,6 @@ local function read(st)
     for value in st do list[#list + 1] = value end
   end)
   return list, not ok and err or nil
-end
-
-local function second_fails(v)
-  if v == 2 then error("failed", 0) end
-  return v
 end
 
 describe("a failure", function()

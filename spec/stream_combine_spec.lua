@@ -1,21 +1,11 @@
 -- The operators that take several sources, one after the other.
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run = helper.run
+local identity, counted = sources.identity, sources.counted
 
 local stream = rille.stream
-
-local function identity(value) return value end
--- A source of 1, 2, ... up to `last`, and a function that says how many of them
--- were pulled.
-local function counted(last)
-  local pulled = 0
-  return function()
-    if pulled == last then return nil end
-    pulled = pulled + 1
-    return pulled
-  end, function() return pulled end
-end
 
 describe("stream", function()
   describe("flat_map", function()

@@ -3,24 +3,11 @@
 -- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run, raises = helper.run, helper.raises
+local identity, second_fails, failing = sources.identity, sources.second_fails, sources.failing
 
 local stream = rille.stream
-
-local function identity(value) return value end
-
--- A source of the values that then fails, and notes its end.
-local function failing(log, ...)
-  local values, i = { ... }, 0
-  return {
-    recv = function()
-      i = i + 1
-      if values[i] == nil then return nil, "failed" end
-      return values[i]
-    end,
-    close = function() log "closed" end,
-  }
-end
 
 local function read(st)
   local list = {}
@@ -64,7 +51,6 @@ describe("a failure", function()
   end
 
   -- Operators with a function that gets the second value.
-  local function second_fails(v) if v == 2 then error("failed", 0) end return v end
   local with_function = {
     map = function(st, fn) return st:map(fn) end,
     filter = function(st, fn) return st:filter(fn) end,

@@ -1,21 +1,12 @@
 -- Streams of iterators, of what can be opened, and of streams.
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run, raises = helper.run, helper.raises
+local giver = sources.giver
 
 local function collect(...)
   return assert(rille.stream(...):collect())
-end
-
--- A method that gives the values, one at each call, then nil and `err`.
-local function giver(values, err)
-  local i = 0
-  return function(self)
-    assert(self.values == nil)
-    i = i + 1
-    if values[i] == nil then return nil, err end
-    return values[i]
-  end
 end
 
 describe("a stream of", function()

@@ -1,23 +1,14 @@
 -- The operators that take the values as they come.
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run, raises = helper.run, helper.raises
+local counted = sources.counted
 
 local stream = rille.stream
 
 local function add(a, b) return a + b end
 local function is_even(n) return n % 2 == 0 end
-
--- A source of 1, 2, ... up to `last`, and a function that says how many of them
--- were pulled.
-local function counted(last)
-  local pulled = 0
-  return function()
-    if pulled == last then return nil end
-    pulled = pulled + 1
-    return pulled
-  end, function() return pulled end
-end
 
 describe("stream", function()
   describe("map", function()

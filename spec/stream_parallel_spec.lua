@@ -2,34 +2,11 @@
 -- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run = helper.run
+local identity, counted, every = sources.identity, sources.counted, sources.every
 
 local stream = rille.stream
-
-local function identity(value) return value end
-
--- A channel on which the values are sent, one every `period` from `period` on.
-local function every(period, values, err)
-  local ch = rille.channel()
-  rille.root():go(function()
-    for _, value in ipairs(values) do
-      rille.sleep(period)
-      ch:send(value)
-    end
-    ch:close(err)
-  end)
-  return ch
-end
-
--- A source that counts how many values were pulled.
-local function counted(last)
-  local pulled = 0
-  return function()
-    if pulled == last then return nil end
-    pulled = pulled + 1
-    return pulled
-  end, function() return pulled end
-end
 
 describe("map_parallel", function()
   -- A function that takes `seconds[v]`, and how many of it ran at most at once.

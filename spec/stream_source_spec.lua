@@ -2,7 +2,9 @@
 -- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run, raises = helper.run, helper.raises
+local giver = sources.giver
 
 local function collect(...)
   return assert(rille.stream(...):collect())
@@ -14,17 +16,6 @@ local function closed_channel(err, ...)
   for _, value in ipairs { ... } do ch:send(value) end
   ch:close(err)
   return ch
-end
-
--- A method that gives the values, one at each call, then nil and `err`.
-local function giver(values, err)
-  local i = 0
-  return function(self)
-    assert(self.values == nil)
-    i = i + 1
-    if values[i] == nil then return nil, err end
-    return values[i]
-  end
 end
 
 describe("a stream of", function()

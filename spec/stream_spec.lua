@@ -2,20 +2,9 @@
 -- luacheck: ignore 512 (loops that are left at once)
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run, raises = helper.run, helper.raises
-
--- A source that notes what is done to it.
-local function noted(log, values)
-  local i = 0
-  return {
-    recv = function()
-      i = i + 1
-      log(values[i] or "end")
-      return values[i]
-    end,
-    close = function() log "close" end,
-  }
-end
+local noted = sources.noted
 
 local function read(iterator, ...)
   local list = {}

@@ -1,24 +1,11 @@
 -- The operators that know the time.
 local rille = require "rille"
 local helper = require "spec.helper"
+local sources = require "spec.stream_sources"
 local run = helper.run
+local at = sources.at
 
 local stream = rille.stream
-
--- A channel on which value i is sent at the i-th time and which is closed after
--- that, with `err`, at the time `stop` if there is one.
-local function at(times, err)
-  local ch = rille.channel(100)
-  rille.root():go(function()
-    for i, time in ipairs(times) do
-      rille.sleep_until(time)
-      ch:send(i)
-    end
-    rille.sleep_until(times.stop or 0)
-    ch:close(err)
-  end)
-  return ch
-end
 
 -- The values of a stream, each a text with the time when it came.
 local function timed(st)
