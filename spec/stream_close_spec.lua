@@ -148,6 +148,34 @@ describe("a stream", function()
       end)
     end)
 
+    it("that is opened again leaves the others to be closed", function()
+      run(function()
+        local log, fails = helper.log(), true
+        rille.scope(function(s)
+          local st = s:stream { 1 }:map(function(v)
+            if not fails then return v end
+            fails = false
+            error "failed"
+          end):retry { delay = function()
+            s:stream(noted(log, {}))
+            return 0
+          end }
+          assert.same({ 1 }, st:collect())
+        end)
+        assert.equal("close", helper.text(log))
+      end)
+    end)
+
+    it("that is made while the scope closes others is closed too", function()
+      run(function()
+        local log = helper.log()
+        rille.scope(function(s)
+          s:stream { recv = print, close = function() s:stream(noted(log, {})) end }
+        end)
+        assert.equal("close", helper.text(log))
+      end)
+    end)
+
     it("cannot be made when that has ended", function()
       run(function()
         local ended

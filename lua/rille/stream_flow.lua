@@ -111,8 +111,9 @@ end
 -- scope -> {last = n, [1..n] = function}: what is closed with the scope
 local kept = setmetatable({}, {__mode = "k"})
 
-local function close_kept(list)
-  local closing = {}
+local function close_kept(scope)
+  local list, closing = kept[scope], {}
+  kept[scope] = nil -- what is kept from now on is closed after these
   for i = 1, list.last do closing[#closing + 1] = list[i] end
   local failure = undo(closing)
   if failure then error(failure[1], 0) end
@@ -123,13 +124,14 @@ end
 function M.keep(scope, close)
   local list = kept[scope]
   if not list then
+    scope:defer(close_kept, scope)
     list = {last = 0}
-    scope:defer(close_kept, list)
     kept[scope] = list
   end
   local place = list.last + 1
   list.last, list[place] = place, close
   return function()
+    if list[place] ~= close then return end -- forgotten; the place may be another's
     list[place] = nil
     while list.last > 0 and not list[list.last] do list.last = list.last - 1 end
   end
