@@ -218,6 +218,23 @@ describe("a stream of a scope", function()
     end)
   end)
 
+  it("is closed with it, once, though another stream reads it elsewhere", function()
+    run(function()
+      local log = helper.log()
+      local s, task = elsewhere()
+      rille.scope(function()
+        local next_value = stream { 1 }:flat_map(function()
+          return s:stream(sources.noted(log, { "a", "b" }))
+        end):iter()
+        next_value()
+        task:cancel()
+        task:await()
+        log "ended"
+      end)
+      assert.equal("a close ended", helper.text(log))
+    end)
+  end)
+
   it("ends with its scope though its tasks still pull", function()
     run(function()
       local st

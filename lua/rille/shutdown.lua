@@ -24,8 +24,7 @@ local installed
 local hooks = setmetatable({}, {__mode = "k"})
 local registered = 0
 
--- What an error on the way out of a hook's scope is worth: nothing, if it is
--- that scope's cancellation.
+-- That the hook's scope is cancelled meanwhile is no failure.
 local function run_hook(hook, reason)
   if hook.ended or hook.scope:cancelled() then return end
   local ok, value, err = xpcall(rille.scope, core.note_traceback, {parent = hook.scope},
@@ -82,8 +81,8 @@ end
 
 -- Signals ------------------------------------------------------------------
 
--- Each gives a function that undoes it, and whether the signal stays watched
--- while the program drains.
+-- Each gives {stop = function, stays = whether the signal is watched while the
+-- program drains}; or nil and what is wrong.
 local function watch_binary(interrupt, name, fn)
   interrupt.take(name, fn)
   return {stop = function() interrupt.take(name) end, stays = true}

@@ -138,10 +138,17 @@ function M.keep(scope, close)
 end
 
 --- Closes the flow at the end of its scope, unless it has been closed by then.
+-- A reader elsewhere who is at it closes it when he has his value.
 function Flow:cut()
   if self.state == "closed" then return end
   self.was_cut = true
-  self:close()
+  if self.state ~= "busy" then self:close() end
+end
+
+--- Raises if it was cut.
+function Flow:check_cut()
+  if not self.was_cut then return end
+  error(core.error("closed", "the stream was closed at the end of its scope"), 0)
 end
 
 --- Has that done.
@@ -156,7 +163,10 @@ function Flow:start()
   self.scope = scope or innermost
   if scope and not is_inside(innermost, scope) then
     local pull = self.pull
-    self.pull = function() return (rille.scope({parent = scope}, pull)) end
+    self.pull = function()
+      self:check_cut()
+      return (rille.scope({parent = scope}, pull))
+    end
   end
 end
 

@@ -111,16 +111,17 @@ end
 --- Makes a stream of a source's part that is closed with `scope`, also when
 -- nobody ever reads it.
 function M.new_in(scope, part)
-  local open = part.open
+  local open, opened = part.open, nil
   local forget = flow.keep(scope, function()
     local last = part
     while last.next do last = last.next end
-    local run = last.flow or flow.open(last)
-    run:cut()
     last.state = "closed"
+    opened = opened or flow.open(last)
+    opened:cut()
   end)
   part.scope = scope
   part.open = function(run)
+    opened = run
     run:defer(forget)
     return open(run)
   end
@@ -141,9 +142,9 @@ end
 local function begin(run)
   if run.state == "busy" then
     misuse("a value is being read from this stream; give each task a stream of its own")
-  elseif run.was_cut then
-    error(core.error("closed", "the stream was closed at the end of its scope"), 0)
-  elseif run.state == "new" then
+  end
+  run:check_cut()
+  if run.state == "new" then
     run:start()
     run:keep()
     return true
@@ -156,6 +157,7 @@ local function step(run)
   run.state = "busy"
   local _ <close> = run
   local value = run.pull()
+  if run.was_cut then run:check_cut() end
   run.state = value == nil and "ended" or "idle"
   return value
 end
