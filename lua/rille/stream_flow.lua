@@ -140,7 +140,7 @@ end
 --- Closes the flow at the end of its scope, unless it has been closed by then.
 -- A reader elsewhere who is at it closes it when he has his value.
 function Flow:cut()
-  if self.state == "closed" then return end
+  if self.state == "closed" and not self[1] then return end -- a branch may be open again
   self.was_cut = true
   if self.state ~= "busy" then self:close() end
 end
