@@ -68,7 +68,7 @@ end
 
 -- Runs the stream through loop(pull, ...), whose result is the terminal's.
 local function consume(st, name, loop, ...)
-  flow.checkpoint()
+  flow.pass(flow.point)
   local run = object.open(st, name)
   return outcome(xpcall(drain, core.note_traceback, run, loop, ...))
 end

@@ -32,10 +32,8 @@ Flow.__index = Flow
 -- that did not wait, gives up a turn.
 local point = rille.selector({}, {default = true})
 
---- Every pull that need not wait calls this first.
-function M.checkpoint()
-  point:wait()
-end
+--- What need not wait calls pass(point) first.
+M.point, M.pass = point, point.wait
 
 --- Raises `err` if a function that returned these two values has failed.
 function M.check_result(value, err)

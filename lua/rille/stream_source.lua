@@ -11,7 +11,7 @@ local rille, core = ...
 
 local flow = core.load "rille.stream_flow"
 
-local checkpoint, received = flow.checkpoint, flow.received
+local point, pass, received = flow.point, flow.pass, flow.received
 
 local M = {}
 
@@ -46,7 +46,7 @@ local function from_list(list)
   local function open()
     local i = 0
     return function()
-      checkpoint()
+      pass(point)
       i = i + 1
       return list[i]
     end
@@ -71,7 +71,7 @@ local function from_reader(object, read)
   local function open(run)
     defer_close(run, object)
     return function()
-      checkpoint()
+      pass(point)
       return received(read(object))
     end
   end
@@ -86,7 +86,7 @@ local function from_iterator(fn, state, control, closing)
       run:defer(function() local _ <close> = closing end)
     end
     return function()
-      checkpoint()
+      pass(point)
       local value, err = fn(state, control)
       if value == nil then return received(nil, err) end
       control = value
@@ -102,7 +102,7 @@ local function from_opener(object, make)
     local branch, pull = run:branch(), nil
     return function()
       if not pull then
-        checkpoint()
+        pass(point)
         local made, err = make(object)
         flow.check_result(made, err)
         pull = M.part(made, "open").open(branch)
