@@ -30,6 +30,8 @@ local parts = {
   pipeline = "pipeline fan_out fan_in",
   resource_pool = "resource_pool",
   supervise = "supervise",
+  stream = "stream s:stream",
+  shutdown = "shutdown s:on_shutdown",
 }
 
 -- name -> the part that defines it

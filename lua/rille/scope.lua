@@ -100,8 +100,7 @@ local function clean_up(s)
     local ok, err = xpcall(cleanup.fn, core.note_traceback, table.unpack(cleanup, 1, cleanup.n))
     if not ok and not rille.is_cancellation(err) then core.fail(s, err) end
   end
-  core.leave(shield, true)
-  core.finish(shield, true, false)
+  leave(shield, true)
 end
 
 -- Closes the scopes that the running task has opened inside `s` and not left.
