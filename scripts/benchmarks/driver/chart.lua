@@ -1,14 +1,15 @@
 --[[
 chart.lua - the ratios as a bar chart in SVG.
 
-For each line of the report a group of bars, one for each peer: rille's cost
-over the peer's, on a logarithmic scale. A bar to the left of the middle line
-means that rille needs less. A tick across a bar is the target. The text follows
-the reader's light or dark scheme; the bars are of colours that do on both.
+For each line of the report (but the times of single trips) a group of bars, one
+for each peer: rille's cost over the peer's, on a logarithmic scale. A bar to
+the left of the middle line means that rille needs less. A tick across a bar is
+the target. The text follows the reader's light or dark scheme, and is grey
+where that is not known; the bars are of colours that do on both.
 ]]
 local chart = {}
 
-local label_width, plot_width, bar, gap, top = 290, 560, 8, 8, 64
+local label_width, plot_width, bar, gap, top = 220, 600, 11, 8, 64
 local width = label_width + plot_width + 70
 local least, most = 1 / 32, 8
 
@@ -20,17 +21,15 @@ local colours = {
 
 local style = [[
 <style>
-  text { font: 12px sans-serif; fill: #333; }
+  text { font: 12px sans-serif; fill: #777; }
   .small { font-size: 10px; }
+  .value { font-size: 9px; }
   .title { font-size: 15px; font-weight: bold; }
   .grid { stroke: #888; stroke-opacity: 0.35; }
-  .one { stroke: #666; stroke-width: 1.5; }
-  .target { stroke: #d33; stroke-width: 2; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #ddd; }
-    .one { stroke: #aaa; }
-    .target { stroke: #f66; }
-  }
+  .one { stroke: #888; stroke-width: 1.5; }
+  .target { stroke: #e44; stroke-width: 2; }
+  @media (prefers-color-scheme: light) { text { fill: #333; } }
+  @media (prefers-color-scheme: dark) { text { fill: #ddd; } }
 </style>
 ]]
 
@@ -69,11 +68,11 @@ local function draw_bar(out, line, name, y)
     math.max(to - from, 1), bar - 1, colours[name])
   local shown = ratio >= 10 and "%.0f" or "%.2f"
   if ratio < 1 then
-    text(out, from - 3, y + bar - 1, "small", shown:format(ratio), "end")
+    text(out, from - 3, y + bar - 2, "value", shown:format(ratio), "end")
   else
-    text(out, to + 3, y + bar - 1, "small", shown:format(ratio))
+    text(out, to + 3, y + bar - 2, "value", shown:format(ratio))
   end
-  if figure.target then draw_target(out, line, figure.target, y) end
+  if figure.target and not figure.target.general then draw_target(out, line, figure.target, y) end
 end
 
 -- The bars of one line; returns the y below them.
@@ -88,7 +87,7 @@ local function draw_line(out, line, peers, y)
   end
   if y == start then return y end
   local name = line.metric.name
-  text(out, label_width - 42, (start + y) / 2 + 4, "label",
+  text(out, label_width - 30, (start + y) / 2 + 4, "label",
     line.row.id .. (name ~= "" and ": " .. name or ""), "end")
   return y + gap
 end
@@ -121,7 +120,9 @@ end
 -- The text of an SVG file.
 function chart.svg(lines, peers, machine)
   local body, y = {}, top
-  for _, line in ipairs(lines) do y = draw_line(body, line, peers, y) end
+  for _, line in ipairs(lines) do
+    if not line.metric.minor then y = draw_line(body, line, peers, y) end
+  end
   local out = {}
   add(out, '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d">',
     width, y + 24, width, y + 24)

@@ -1,9 +1,10 @@
 --[[
 metrics.lua - what is read from a result, and how it is shown.
 
-A metric is {key, name, value(result), show(value), more}: `more` where a
-larger value is the better one. A result is the table of numbers that a
-program printed: ops, seconds, bytes and what the row adds.
+A metric is {key, name, value(result), show(value), more, minor}: `more` where
+a larger value is the better one; a `minor` one is shown, and held to nothing. A
+result is the table of numbers that a program printed: ops, seconds, bytes and
+what the row adds.
 ]]
 local metrics = {}
 
@@ -50,8 +51,9 @@ local by_kind = {
   echo = {
     {key = "rate", name = "throughput", more = true, show = show_rate,
       value = function(result) return result.ops / result.seconds end},
-    {key = "p50", name = "median trip", value = field "p50", show = show_time},
-    {key = "p99", name = "99 % of trips within", value = field "p99", show = show_time},
+    {key = "p50", name = "median trip", minor = true, value = field "p50", show = show_time},
+    {key = "p99", name = "99 % of trips within", minor = true, value = field "p99",
+      show = show_time},
   },
 }
 

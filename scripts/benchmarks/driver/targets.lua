@@ -28,11 +28,8 @@ local list = {
   {row = "limiter_call", metric = "alloc", most = 0.5},
 }
 
--- rille is to be ahead of these in every row; by how much, no matter. How long a
--- trip takes is not held to anything: with all connections busy it is another
--- form of the throughput.
-local behind = {"tarantool", "cqueues", "luv"}
-local free = {p50 = true, p99 = true}
+-- rille is to be ahead of these in every row; by how much, no matter.
+local behind = {tarantool = true, cqueues = true, luv = true}
 
 -- The target of `row`, `metric` against `peer`, or nil.
 function targets.of(row, metric, peer)
@@ -42,11 +39,8 @@ function targets.of(row, metric, peer)
       return target
     end
   end
-  for _, name in ipairs(free[metric.key] and {} or behind) do
-    if name == peer and metric.more then return {least = 1, peer = peer} end
-    if name == peer then return {most = 1, peer = peer} end
-  end
-  return nil
+  if not behind[peer] or metric.minor then return nil end
+  return {[metric.more and "least" or "most"] = 1, peer = peer, general = true}
 end
 
 -- The bytes that a call of `row` may allocate, or nil.
