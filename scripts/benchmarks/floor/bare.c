@@ -10,6 +10,8 @@
  *     floor.resume(list)   resumes the coroutines of a list in turn until all
  *                          have ended; returns how often
  *     floor.spawn(fn, n)   makes, runs to its end and drops n coroutines
+ *     floor.pipe           an object whose `send` does nothing and which, when
+ *                          called, returns what was sent last
  */
 #include "floor.h"
 #include <lauxlib.h>
@@ -85,6 +87,28 @@ static int l_spawn(lua_State *L) {
   return 0;
 }
 
+static int l_pipe_send(lua_State *L) {
+  *(lua_Integer *)lua_touserdata(L, 1) = lua_tointeger(L, 2);
+  return 0;
+}
+
+static int l_pipe_call(lua_State *L) {
+  lua_pushinteger(L, *(lua_Integer *)lua_touserdata(L, 1));
+  return 1;
+}
+
+static void push_pipe(lua_State *L) {
+  *(lua_Integer *)lua_newuserdatauv(L, sizeof(lua_Integer), 0) = 0;
+  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_pipe_send);
+  lua_setfield(L, -2, "send");
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, l_pipe_call);
+  lua_setfield(L, -2, "__call");
+  lua_setmetatable(L, -2);
+}
+
 static void push_arguments(lua_State *L, int argc, char **argv) {
   lua_createtable(L, argc, 0);
   for (int i = 0; i < argc; i++) {
@@ -106,6 +130,8 @@ int floor_script(int argc, char **argv) {
     return 1;
   luaL_openlibs(L);
   luaL_newlib(L, functions);
+  push_pipe(L);
+  lua_setfield(L, -2, "pipe");
   lua_setglobal(L, "floor");
   push_arguments(L, argc, argv);
   status = luaL_dofile(L, argv[0]);
