@@ -40,7 +40,7 @@ describe("the benchmarks", function()
   describe("a program", function()
     it("prints the operations and the seconds", function()
       local line = program(function(b) return b.ops, 10 end)
-      assert.matches("^result work ops=10 seconds=1%.0+ bytes=%d+", line)
+      assert.matches("^result work ops=10 seconds=1%.0+ cpu=%S+ bytes=%d+", line)
     end)
 
     it("fails when it has computed the wrong thing", function()

@@ -15,22 +15,25 @@ Without b:start and b:stop the whole function is timed. A row runs twice: a
 tenth of the work to warm up, then in earnest after a full collection. What is
 reported is one line,
 
-    result NAME ops=N seconds=S [bytes=B] [alloc=A]
+    result NAME ops=N seconds=S cpu=C [bytes=B] [alloc=A]
 
-with the bytes that the row itself reported or the peak of resident memory, and
-the bytes of Lua heap allocated for each operation (taken in the warm-up, with
-the collector stopped). A wrong result ends the program with status 1.
+with the CPU time of all its threads beside that of the clock; the bytes that
+the row itself reported, or the peak of resident memory; and the bytes of Lua
+heap allocated for each operation (taken in the warm-up, with the collector
+stopped). A wrong result ends the program with status 1.
 ]]
 local harness = {}
 
 local bench = {}
 bench.__index = bench
 
--- Starts the clock, anew if it ran.
-function bench:start() self.began = self.clock() end
+-- Starts the clocks, anew if they ran.
+function bench:start() self.began, self.cpu_began = self.clock(), os.clock() end
 
 -- The first stop counts.
-function bench:stop() self.ended = self.ended or self.clock() end
+function bench:stop()
+  if not self.ended then self.ended, self.cpu_ended = self.clock(), os.clock() end
+end
 
 -- Called by each of the b.tasks tasks of a row when it is about to work: waits
 -- for the others. The last to come starts the clock.
@@ -115,8 +118,9 @@ function harness.main(peer, args)
     alloc = warm_up(peer, name, ops, tonumber(args[4]) or tasks)
   end
   local b = run(peer, name, ops, tasks)
-  print(("result %s ops=%d seconds=%.9f bytes=%.1f%s"):format(name, b.ops, b.ended - b.began,
-    b.bytes or harness.peak(), alloc and (" alloc=%.2f"):format(alloc) or ""))
+  print(("result %s ops=%d seconds=%.9f cpu=%.9f bytes=%.1f%s"):format(name, b.ops,
+    b.ended - b.began, b.cpu_ended - b.cpu_began, b.bytes or harness.peak(),
+    alloc and (" alloc=%.2f"):format(alloc) or ""))
   io.stdout:flush()
 end
 

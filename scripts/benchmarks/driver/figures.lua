@@ -81,6 +81,7 @@ local function growth_line(figures, row)
 end
 
 local function add_growth(figures, job, of_job, peers)
+  if next(values_of(of_job.rille, metrics.of(job.row)[1])) == nil then return end
   local line = growth_line(figures, job.row)
   local metric = metrics.of(job.row)[1]
   line.sizes[#line.sizes + 1] = job.tasks

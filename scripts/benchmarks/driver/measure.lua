@@ -31,6 +31,23 @@ local function add_note(state, note)
   progress.say(note)
 end
 
+local function count_disturbed(state, result)
+  state.made = state.made + 1
+  if result.by_cpu then
+    state.by_cpu = state.by_cpu + 1
+  elseif result.disturbed > disturbance.limit then
+    state.disturbed = state.disturbed + 1
+  end
+end
+
+-- What the reader must know of who else was there.
+local function tell_disturbed(state)
+  if state.by_cpu + state.disturbed == 0 then return end
+  add_note(state, ("of %d measurements, others took more than %d %% of the CPU in %d; for %d of "
+    .. "these CPU time is given instead of the clock's"):format(state.made,
+    math.floor(disturbance.limit * 100), state.by_cpu + state.disturbed, state.by_cpu))
+end
+
 -- One program, one round. What fails once is not tried again.
 local function run_one(state, peer, job, round)
   local of_job = state.results[job]
@@ -39,8 +56,7 @@ local function run_one(state, peer, job, round)
   local result, why = process.run(peer, plan.share(job, peer), state.o.floor, state.limit(),
     state.o.tries)
   if result and not result.skip then
-    state.made = state.made + 1
-    if result.disturbed > disturbance.limit then state.disturbed = state.disturbed + 1 end
+    count_disturbed(state, result)
     of_job[peer.name][round] = result
     return
   end
@@ -89,14 +105,11 @@ end
 -- A third value is true when a program failed.
 return function(jobs, peers, o)
   local state = {results = {}, notes = {}, skipped = {}, peers = peers, o = o,
-    made = 0, disturbed = 0, limit = limiter(o)}
+    made = 0, by_cpu = 0, disturbed = 0, limit = limiter(o)}
   for _, job in ipairs(jobs) do state.results[job] = {} end
   local late = run_rounds(state, jobs)
   if late then add_note(state, late) end
-  if state.disturbed > 0 then
-    add_note(state, ("of %d measurements others took more than %d %% of the CPU in %d"):format(
-      state.made, math.floor(disturbance.limit * 100), state.disturbed))
-  end
+  tell_disturbed(state)
   progress.show ""
   process.clean_up()
   return state.results, state.notes, state.failed

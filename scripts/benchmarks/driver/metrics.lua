@@ -43,6 +43,7 @@ local by_kind = {
   start = {time},
   many = {
     {key = "wall", name = "wall", value = field "seconds", show = show_time},
+    {key = "cpu", name = "CPU time", minor = true, value = field "cpu", show = show_time},
     {key = "peak", name = "peak memory", value = field "bytes", show = show_bytes},
   },
   memory = {

@@ -18,7 +18,7 @@ local sizes = {10, 1000, 100000, 1000000}
 local each = {growth_spawn = 2}
 
 local function scaled(ops, o, least)
-  return math.max(math.tointeger(ops // o.divide), least)
+  return math.tointeger(math.max(ops // o.divide, least))
 end
 
 local function add_growth(jobs, row, o)
@@ -55,7 +55,7 @@ function plan.jobs(o)
         add_growth(jobs, row, o)
       else
         jobs[#jobs + 1] = {row = row, tasks = row.tasks, rounds = o.rounds,
-          ops = scaled(row.ops, o, 10 * row.tasks)}
+          ops = scaled(row.ops, o, row.least)}
       end
     end
   end

@@ -5,6 +5,7 @@ rows.lua - what is measured: the list of the rows.
     title    what one operation is
     kind     how a result is read: see metrics.lua. "time" without it
     ops      operations in a full run; a tenth of that with --quick
+    least    operations that it makes sense with, 10 for each task without it
     tasks    tasks that take part, 1 without it
     peers    who can do it, besides rille. go2 is Go with GOMAXPROCS=2; floor
              is bare Lua, see ../floor/bare.lua
@@ -30,7 +31,7 @@ local rows = {
   {id = "recv_many", title = "channel of 100: sent singly, received in batches (Go: singly)",
     ops = 2e6, tasks = 2, peers = "go go2 floor"},
   {id = "batched", title = "channel of 100: batches of 100 both ways (Go: singly)",
-    ops = 2e6, tasks = 2, peers = "go go2 floor"},
+    ops = 2e6, tasks = 2, peers = "go go2"},
   {id = "select2", title = "select over 2 channels, each with a sender", ops = 5e5, tasks = 3,
     peers = "go go2 cqueues node", growth = "together"},
   {id = "select2_list", title = "the same, the list of cases built for each call", ops = 5e5,
@@ -50,9 +51,9 @@ local rows = {
     -- Tarantool: each fiber takes two of the kernel's 65530 mappings. Node: the
     -- time to abort grows with the square of the number.
     peers = "go go2 tarantool node", at = {tarantool = 1e4, node = 1e4}},
-  {id = "broadcast10", title = "broadcast to 10: a value delivered", ops = 1e6,
+  {id = "broadcast10", title = "broadcast to 10: a value delivered", ops = 1e6, least = 100,
     peers = "go go2 tarantool node"},
-  {id = "broadcast1000", title = "broadcast to 1000: a value delivered", ops = 1e6,
+  {id = "broadcast1000", title = "broadcast to 1000: a value delivered", ops = 1e6, least = 1e4,
     peers = "go go2 tarantool node"},
   {id = "semaphore", title = "an idle semaphore: acquire, release", ops = 1e6,
     peers = "go go2 tarantool", growth = "beside"},
@@ -96,6 +97,7 @@ for i = 1, #rows do
   local row = rows[i]
   row.peers, row.tasks = set(row.peers), row.tasks or 1
   row.kind, row.at = row.kind or "time", row.at or {}
+  row.least = row.least or 10 * row.tasks
   if row.growth then rows[#rows + 1] = growing(row) end
 end
 

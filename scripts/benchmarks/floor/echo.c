@@ -175,7 +175,7 @@ static int report(const struct client *client, int trips, double seconds,
   qsort(client->seconds, (size_t)trips, sizeof *client->seconds, compare);
   printf("result echo ops=%d seconds=%.9f bytes=%.0f p50=%.9f p99=%.9f\n",
          trips, seconds, bytes, (double)client->seconds[last / 2],
-         (double)client->seconds[last / 100 * 99]);
+         (double)client->seconds[last * 99 / 100]);
   return 0;
 }
 

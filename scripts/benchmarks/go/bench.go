@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -21,7 +22,8 @@ type bench struct {
 	here, parted int64
 	gate         chan struct{} // closed when all tasks of the row are there
 	began        time.Time
-	seconds      float64
+	cpuBegan     float64
+	seconds, cpu float64
 	bytes        float64 // reported by the row; 0 for the peak of memory
 	stopped      bool
 }
@@ -34,13 +36,22 @@ var rows = map[string]row{}
 // Rows that are not warmed up.
 var cold = map[string]bool{"sleepers": true, "parked": true, "cancel": true}
 
-func (b *bench) start() { b.began = time.Now() }
+// Seconds that all threads of this process have been running.
+func cpuTime() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) * 1e-9
+}
+
+func (b *bench) start() { b.began, b.cpuBegan = time.Now(), cpuTime() }
 
 // The first stop counts.
 func (b *bench) stop() {
 	if !b.stopped {
 		b.stopped = true
-		b.seconds = time.Since(b.began).Seconds()
+		b.seconds, b.cpu = time.Since(b.began).Seconds(), cpuTime()-b.cpuBegan
 	}
 }
 
@@ -135,5 +146,6 @@ func main() {
 	if b.bytes == 0 {
 		b.bytes = status("VmHWM")
 	}
-	fmt.Printf("result %s ops=%d seconds=%.9f bytes=%.1f\n", name, b.ops, b.seconds, b.bytes)
+	fmt.Printf("result %s ops=%d seconds=%.9f cpu=%.9f bytes=%.1f\n", name, b.ops, b.seconds,
+		b.cpu, b.bytes)
 }

@@ -22,9 +22,18 @@ class Bench {
     Object.assign(this, { ops, tasks, here: 0 });
   }
 
-  start() { this.began = clock(); }
+  start() {
+    this.began = clock();
+    this.cpuBegan = process.cpuUsage();
+  }
 
-  stop() { this.ended ??= clock(); }
+  // The first stop counts.
+  stop() {
+    if (this.ended !== undefined) return;
+    this.ended = clock();
+    const { user, system } = process.cpuUsage(this.cpuBegan);
+    this.cpu = (user + system) * 1e-6;
+  }
 
   // For each task of a row: waits for the others; the last starts the clock.
   async meet() {
@@ -65,5 +74,6 @@ export async function main(rows, cold) {
   globalThis.gc?.();
   const b = await run(rows[name], name, ops, tasks);
   const bytes = (b.bytes ?? status("VmHWM")).toFixed(1);
-  console.log(`result ${name} ops=${b.ops} seconds=${(b.ended - b.began).toFixed(9)} bytes=${bytes}`);
+  console.log(`result ${name} ops=${b.ops} seconds=${(b.ended - b.began).toFixed(9)} ` +
+    `cpu=${b.cpu.toFixed(9)} bytes=${bytes}`);
 }
