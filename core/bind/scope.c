@@ -344,5 +344,6 @@ void rl_open_scope(lua_State *L) {
   int engine = lua_gettop(L);
   rl_new_type(L, RL_SCOPE_META, "scope", methods, meta);
   rl_add_functions(L, functions);
+  lua_settop(L, engine);
   open_top(L);
 }
