@@ -8,8 +8,15 @@ local function load_average()
   return (shell.read_file "/proc/loadavg":match "^%S+")
 end
 
+-- The state of the sources among which the binary lies.
+local function commit_of(rille)
+  local folder = rille:match "^(.*)/" or "."
+  return shell.read("git -C " .. shell.quote(folder) .. " describe --always --dirty --abbrev=7")
+    or "an unknown commit"
+end
+
 -- A table of strings; machine.finish adds what is known at the end.
-function machine.describe(peers, folder)
+function machine.describe(peers, rille)
   local cpu = shell.read_file "/proc/cpuinfo"
   local memory = shell.read_file "/proc/meminfo":match "MemTotal:%s*(%d+)"
   local versions = {}
@@ -23,8 +30,7 @@ function machine.describe(peers, folder)
     cpus = select(2, cpu:gsub("processor%s*:", "")),
     memory = ("%.0f GiB"):format(tonumber(memory) / 2 ^ 20),
     kernel = shell.read "uname -sr" or "unknown",
-    commit = shell.read("git -C " .. shell.quote(folder) ..
-      " describe --always --dirty --abbrev=7") or "unknown",
+    commit = commit_of(rille),
     load_before = load_average(), versions = versions,
   }
 end

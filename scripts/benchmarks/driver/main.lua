@@ -68,7 +68,7 @@ end
 local function main()
   if o.list then return list_rows() end
   local all = chosen_peers()
-  local described = machine.describe(all, o.here)
+  local described = machine.describe(all, o.rille)
   local jobs = plan.jobs(o)
   local results, notes, failed = require "measure"(jobs, all, o)
   machine.finish(described)
