@@ -28,11 +28,16 @@ local bench = {}
 bench.__index = bench
 
 -- Starts the clocks, anew if they ran.
-function bench:start() self.began, self.cpu_began = self.clock(), os.clock() end
+function bench:start()
+  self.heap_began = collectgarbage("count")
+  self.began, self.cpu_began = self.clock(), os.clock()
+end
 
 -- The first stop counts.
 function bench:stop()
-  if not self.ended then self.ended, self.cpu_ended = self.clock(), os.clock() end
+  if self.ended then return end
+  self.ended, self.cpu_ended = self.clock(), os.clock()
+  self.heap_ended = collectgarbage("count")
 end
 
 -- Called by each of the b.tasks tasks of a row when it is about to work: waits
@@ -96,12 +101,10 @@ end
 local function warm_up(peer, name, ops, tasks)
   ops = math.max(math.floor(ops / 10), 10 * tasks)
   collectgarbage() collectgarbage("stop")
-  local before = collectgarbage("count")
   local b = run(peer, name, ops, tasks)
-  local used = collectgarbage("count") - before
   collectgarbage("restart")
   collectgarbage() collectgarbage()
-  return used * 1024 / b.ops
+  return (b.heap_ended - b.heap_began) * 1024 / b.ops
 end
 
 -- Runs the row that the command line names: ROW OPS TASKS [WARM], where WARM is
