@@ -118,6 +118,7 @@ struct rl_engine {
   struct rl_task *run;      /* the main task of rille.run */
   bool run_done;
   bool ended;   /* the job of the coroutine that just yielded has ended */
+  bool waits;   /* it has yielded because its task waits */
   bool closing; /* rille_close has begun */
   int threads;  /* indices given out so far */
   int free_indices_size;

@@ -4,20 +4,19 @@
  *     rl_enter ... try ... rl_wait(L, task, ..., ctx, k)
  *     k:  rl_resumed ... push results
  *
- * A suspension yields a private mark. The scheduler, and the engine's own
- * coroutine.resume, know it and pass it outward; every coroutine on the way
+ * A suspension yields, and says so to the engine (rl_engine.waits). The
+ * scheduler, and the engine's own coroutine.resume, see that and pass it
+ * outward; every coroutine on the way
  * must be one that they resumed, or the wait is refused beforehand. Whoever
  * else resumes the coroutine meanwhile gets a message and changes nothing.
  */
 #include "bind.h"
-#include "mark.h"
 #include <string.h>
 
-const char rl_mark = 0;
-
-static int suspend(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-  lua_pushlightuserdata(L, (void *)&rl_mark);
-  return lua_yieldk(L, 1, ctx, k);
+static int suspend(lua_State *L, struct rl_task *task, lua_KContext ctx,
+                   lua_KFunction k) {
+  rl_engine_of(task->core.engine)->waits = true;
+  return lua_yieldk(L, 0, ctx, k);
 }
 
 /* The name of the C function that keeps L from yielding, or NULL. */
@@ -121,7 +120,7 @@ struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
     park(L, task);
     rille_wait_turn(&task->core); /* through the queue: nobody may spin */
-    suspend(L, 0, cancelled_k);
+    suspend(L, task, 0, cancelled_k);
   }
   return task;
 }
@@ -138,7 +137,7 @@ int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
     else
       rille_wait_cancel(&task->core);
   }
-  return suspend(L, ctx, k);
+  return suspend(L, task, ctx, k);
 }
 
 int rl_wait_one(lua_State *L, struct rl_task *task, struct rille_source *source,
@@ -166,7 +165,7 @@ static int turn_k(lua_State *L, int status, lua_KContext ctx) {
 int rl_turn(lua_State *L, struct rl_task *task, int results) {
   park(L, task);
   rille_wait_turn(&task->core);
-  return suspend(L, results, turn_k);
+  return suspend(L, task, results, turn_k);
 }
 
 /* Where the schedule is random, one call in four gives up its turn. */
@@ -222,7 +221,7 @@ int rl_raise_cancellation(lua_State *L, struct rl_engine *engine) {
   if (++task->swallowed > RILLE_TASK_SWALLOWS) {
     rl_task_of(task)->doomed = true;
     park(L, rl_task_of(task));
-    return suspend(L, 0, cancelled_k); /* never resumed: the end */
+    return suspend(L, rl_task_of(task), 0, cancelled_k); /* never resumed: the end */
   }
   rl_push_cancellation(L, engine, by);
   return lua_error(L);
