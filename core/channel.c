@@ -11,17 +11,20 @@ static bool can_receive(struct rille_source *source) {
          !rille_list_empty(&channel->send.waiters);
 }
 
-static bool can_send(struct rille_source *source) {
-  const struct rille_channel *channel =
-      RILLE_ENTRY(source, struct rille_channel, send);
-  return channel->size < channel->capacity || channel->closed ||
-         channel->overflow != RILLE_BLOCK ||
-         !rille_list_empty(&channel->receive.waiters);
+static enum rille_transfer_kind foresee(const struct rille_channel *channel) {
+  return rille_channel_foresee(channel,
+                               !rille_list_empty(&channel->receive.waiters));
 }
 
-static const struct rille_source_type receive_type = {"recv", can_receive,
+static bool can_send(struct rille_source *source) {
+  return foresee(RILLE_ENTRY(source, struct rille_channel, send)) !=
+         RILLE_MUST_WAIT;
+}
+
+static const struct rille_source_type receive_type = {"recv", can_receive, NULL,
                                                       NULL};
-static const struct rille_source_type send_type = {"send", can_send, NULL};
+static const struct rille_source_type send_type = {"send", can_send, NULL,
+                                                   NULL};
 
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow) {
@@ -42,40 +45,34 @@ static void drop_head(struct rille_channel *channel) {
   channel->size--;
 }
 
-/* A send that finds the buffer full. */
-static struct rille_transfer overflow(struct rille_channel *channel) {
-  struct rille_transfer transfer = {.kind = RILLE_MUST_WAIT};
-  switch (channel->overflow) {
-  case RILLE_DROP_OLDEST:
-    transfer.kind = RILLE_REPLACE;
-    transfer.slot = channel->head;
-    drop_head(channel);
-    channel->size++;
-    break;
-  case RILLE_DROP_NEWEST:
-    transfer.kind = RILLE_DROP;
-    break;
-  case RILLE_OVERFLOW_ERROR:
-    transfer.kind = RILLE_FULL;
-    break;
-  }
-  return transfer;
+enum rille_transfer_kind
+rille_channel_foresee(const struct rille_channel *channel, bool peer) {
+  static const enum rille_transfer_kind when_full[] = {
+      RILLE_MUST_WAIT, RILLE_REPLACE, RILLE_DROP, RILLE_FULL};
+  if (channel->closed)
+    return RILLE_CLOSED;
+  if (peer)
+    return RILLE_TO_PEER;
+  if (channel->size >= channel->capacity)
+    return when_full[channel->overflow];
+  return channel->size == channel->ring ? RILLE_GROW : RILLE_TO_SLOT;
 }
 
 struct rille_transfer rille_channel_send(struct rille_channel *channel) {
-  struct rille_transfer transfer = {.kind = RILLE_CLOSED};
-  if (channel->closed)
-    return transfer;
-  transfer.peer = rille_source_fire(&channel->receive, RILLE_TRANSFERRED);
-  if (transfer.peer != NULL) {
-    transfer.kind = RILLE_TO_PEER;
-  } else if (channel->size >= channel->capacity) {
-    return overflow(channel);
-  } else if (channel->size == channel->ring) {
-    transfer.kind = RILLE_GROW;
-  } else {
-    transfer.kind = RILLE_TO_SLOT;
+  struct rille_transfer transfer = {.kind = foresee(channel)};
+  switch (transfer.kind) {
+  case RILLE_TO_PEER:
+    transfer.peer = rille_source_fire(&channel->receive, RILLE_TRANSFERRED);
+    break;
+  case RILLE_TO_SLOT:
     transfer.slot = slot_at(channel, channel->size++);
+    break;
+  case RILLE_REPLACE: /* the oldest slot becomes the newest */
+    transfer.slot = channel->head;
+    channel->head = slot_at(channel, 1);
+    break;
+  default:
+    break;
   }
   return transfer;
 }

@@ -64,6 +64,11 @@ struct rille_transfer {
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow);
 
+/* What a send would come to now; `peer`: whether somebody will be there to
+ * receive it. */
+enum rille_transfer_kind
+rille_channel_foresee(const struct rille_channel *channel, bool peer);
+
 /* Decides a send, and does the core's part of it. Never waits. */
 struct rille_transfer rille_channel_send(struct rille_channel *channel);
 

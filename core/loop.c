@@ -74,9 +74,32 @@ static void advance_clock(struct rille_loop *loop) {
   }
 }
 
+/* One of the first few of a list, evenly at random: reservoir sampling, as in
+ * select.c. */
+static struct rille_node *choose_node(struct rille_engine *engine) {
+  struct rille_node *choice = NULL, *node = engine->ready.next;
+  for (uint32_t n = 1; n <= 8 && node != &engine->ready; n++) {
+    if (rille_random(engine, n) == 0)
+      choice = node;
+    node = node->next;
+  }
+  return choice;
+}
+
+/* The task to resume next, taken from the ready queue. */
+static struct rille_node *take_ready(struct rille_engine *engine) {
+  struct rille_node *node;
+  if (!engine->shuffle)
+    return rille_list_take(&engine->ready);
+  node = choose_node(engine);
+  if (node != NULL)
+    rille_list_unlink(node);
+  return node;
+}
+
 static void resume_ready(struct rille_engine *engine) {
   for (int left = RILLE_TURN_BUDGET; left > 0; left--) {
-    struct rille_node *node = rille_list_take(&engine->ready);
+    struct rille_node *node = take_ready(engine);
     if (node == NULL)
       return;
     engine->hooks->resume(RILLE_ENTRY(node, struct rille_task, place));
@@ -93,6 +116,8 @@ static void turn_cb(uv_prepare_t *prepare) {
   rille_timer_run(engine);
   resume_ready(engine);
   if (loop->engine != NULL) { /* nobody closed it meanwhile */
+    if (rille_list_empty(&engine->ready))
+      rille_source_fire_all(&engine->quiet, 0);
     advance_clock(loop);
     set_awake(loop, !rille_list_empty(&engine->ready));
     arm_timer(loop);
@@ -203,6 +228,25 @@ bool rille_loop_run(struct rille_engine *engine, const bool *done) {
 bool rille_loop_running(const struct rille_engine *engine) {
   return engine->loop != NULL &&
          (engine->loop->running || engine->loop->turning);
+}
+
+struct visit {
+  const struct rille_loop *loop;
+  rille_handle_cb *visit;
+  void *data;
+};
+
+static void visit_handle(uv_handle_t *handle, void *data) {
+  const struct visit *visit = data;
+  if (handle->data != visit->loop && !uv_is_closing(handle))
+    visit->visit(uv_handle_type_name(handle->type), visit->data);
+}
+
+void rille_loop_handles(const struct rille_engine *engine,
+                        rille_handle_cb *visit, void *data) {
+  struct visit context = {engine->loop, visit, data};
+  if (engine->loop != NULL)
+    uv_walk(engine->loop->uv, visit_handle, &context);
 }
 
 void rille_loop_stop(struct rille_engine *engine) {

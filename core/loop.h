@@ -44,6 +44,12 @@ bool rille_loop_run(struct rille_engine *engine, const bool *done);
 /* True inside rille_loop_run and inside a turn. */
 bool rille_loop_running(const struct rille_engine *engine);
 
+typedef void rille_handle_cb(const char *type, void *data);
+
+/* Visits every handle of the loop that is open and not the engine's. */
+void rille_loop_handles(const struct rille_engine *engine,
+                        rille_handle_cb *visit, void *data);
+
 /* Makes rille_loop_run return soon. */
 void rille_loop_stop(struct rille_engine *engine);
 

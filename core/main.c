@@ -26,7 +26,7 @@
 
 static const char usage[] =
     "usage: rille [options] [script [args]]\n"
-    "  -e stat      execute string 'stat'\n"
+    "  -e stat      execute string 'stat', with `rille` as a global\n"
     "  -i           enter interactive mode after executing 'script'\n"
     "  -l mod       require library 'mod' into global 'mod'\n"
     "  -l g=mod     require library 'mod' into global 'g'\n"
@@ -37,7 +37,9 @@ static const char usage[] =
     "  -            stop handling options and execute stdin\n"
     "  --virtual    run on the virtual clock\n"
     "  --seed N     make schedule and select choices a function of N\n"
-    "  --explore N  run on the virtual clock under N seeds, stop at a failure\n"
+    "  --explore N  run on the virtual clock under N random schedules, stop "
+    "at\n"
+    "               a failure\n"
     "  --help       show this text\n"
     "  --version    show version information and stop\n"
     "environment: RILLE_INIT (else LUA_INIT): code, or @file, run first;\n"
@@ -172,12 +174,16 @@ static void open_state(lua_State *L, const struct rille_options *options) {
 
 static void push_run_options(lua_State *L,
                              const struct rille_options *options) {
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 3);
   lua_pushstring(L, options->virtual_clock ? "virtual" : "real");
   lua_setfield(L, -2, "clock");
   if (options->has_seed) {
     lua_pushinteger(L, options->seed);
     lua_setfield(L, -2, "seed");
+  }
+  if (options->explore != 0) {
+    lua_pushliteral(L, "random");
+    lua_setfield(L, -2, "schedule");
   }
 }
 
@@ -258,7 +264,7 @@ static int explore(struct rille_options *options) {
     options->seed = (lua_Integer)((lua_Unsigned)first + (lua_Unsigned)i);
     if (run_state(options))
       continue;
-    fprintf(stderr, "rille: failed with --virtual --seed %lld\n",
+    fprintf(stderr, "rille: failed with --explore 1 --seed %lld\n",
             (long long)options->seed);
     return 0;
   }

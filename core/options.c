@@ -112,6 +112,7 @@ static int read_valued(struct reader *reader) {
     return 0;
   }
   reader->has_eval = 1;
+  add_step(options, RILLE_STEP_REQUIRE, "rille", NULL); /* saves typing it */
   add_step(options, RILLE_STEP_EVAL, value, "=(command line)");
   return 0;
 }
@@ -218,8 +219,8 @@ int rille_options_init(struct rille_options *options, int argc, char **argv) {
   memset(options, 0, sizeof *options);
   options->argc = argc;
   options->argv = argv;
-  /* One for the init variable, one for the script, one for the REPL. */
-  options->steps = calloc((size_t)argc + 3, sizeof *options->steps);
+  /* Two for each -e, one for the init variable, the script and the REPL. */
+  options->steps = calloc((size_t)argc * 2 + 3, sizeof *options->steps);
   if (options->steps == NULL)
     return fail(options, "%s", "not enough memory");
   add_step(options, RILLE_STEP_EVAL, NULL, NULL);

@@ -23,24 +23,49 @@ static void link_waiter(struct rille_task *task, struct rille_waiter *waiter) {
   rille_list_append(&source->waiters, &waiter->node);
   if (first && source->type->wanted != NULL)
     source->type->wanted(task->engine, source, true);
+  if (source->type->moved != NULL)
+    source->type->moved(task->engine, source, true);
 }
 
-static void unlink_waiter(struct rille_task *task,
-                          struct rille_waiter *waiter) {
+/* Those whose sources want to hear of it go to the list `left`. */
+static void unlink_waiter(struct rille_task *task, struct rille_waiter *waiter,
+                          struct rille_node *left) {
   struct rille_source *source = waiter->source;
   if (!rille_list_linked(&waiter->node))
     return;
   rille_list_unlink(&waiter->node);
   if (source->type->wanted != NULL && rille_list_empty(&source->waiters))
     source->type->wanted(task->engine, source, false);
+  if (source->type->moved != NULL)
+    rille_list_append(left, &waiter->node);
+}
+
+/* Only when all that leave together are out: what the sources do now may
+ * wake other tasks, but not this one again. */
+static void tell_left(struct rille_task *task, struct rille_node *left) {
+  struct rille_node *node;
+  while ((node = rille_list_take(left)) != NULL) {
+    struct rille_waiter *waiter = RILLE_ENTRY(node, struct rille_waiter, node);
+    waiter->source->type->moved(task->engine, waiter->source, false);
+  }
+}
+
+/* Takes out the `count` waiters from `first` on. */
+static void take_out(struct rille_task *task, struct rille_waiter *first,
+                     uint32_t count) {
+  struct rille_node left;
+  rille_list_init(&left);
+  for (uint32_t i = 0; i < count; i++)
+    unlink_waiter(task, &first[i], &left);
+  tell_left(task, &left);
 }
 
 void rille_wait_unlink(struct rille_task *task) {
   struct rille_wait *wait = &task->wait;
-  for (uint32_t i = 0; i < wait->count; i++)
-    unlink_waiter(task, &wait->waiters[i]);
+  uint32_t count = wait->count;
   wait->count = 0;
   rille_timer_stop(task->engine, &wait->timer);
+  take_out(task, wait->waiters, count);
 }
 
 static void end_wait(struct rille_task *task, enum rille_outcome outcome) {
@@ -51,8 +76,17 @@ static void end_wait(struct rille_task *task, enum rille_outcome outcome) {
 
 static void fire_waiter(struct rille_waiter *waiter, int event) {
   struct rille_task *task = waiter->task;
-  task->wait.fired = (uint32_t)(waiter - task->wait.waiters);
-  task->wait.event = event;
+  struct rille_wait *wait = &task->wait;
+  if (wait->flags & RILLE_WAIT_ALL) {
+    wait->event += event == 0;
+    if (++wait->fired < wait->count) {
+      take_out(task, waiter, 1);
+      return;
+    }
+  } else {
+    wait->fired = (uint32_t)(waiter - wait->waiters);
+    wait->event = event;
+  }
   end_wait(task, RILLE_FIRED);
 }
 
@@ -98,6 +132,8 @@ void rille_wait_start(struct rille_task *task, struct rille_waiter *waiters,
   struct rille_wait *wait = &task->wait;
   wait->waiters = waiters;
   wait->count = count;
+  wait->fired = 0;
+  wait->event = 0;
   wait->flags = (uint8_t)flags;
   wait->limited = 0;
   task->since = task->engine->turn_time;

@@ -13,6 +13,9 @@
  * received from this channel", "this task has ended". What fires decides what
  * the waiter gets, and has handed it over before the task runs: handed over
  * is delivered. A sleep is a wait on no source.
+ *
+ * A wait may also be for all of its sources (RILLE_WAIT_ALL): each that fires
+ * takes out its own waiter only, and the last one ends the wait.
  */
 #ifndef RILLE_WAIT_H
 #define RILLE_WAIT_H
@@ -31,6 +34,10 @@ struct rille_source_type {
   /* The first waiter came, or the last one went. NULL: nothing to do. */
   void (*wanted)(struct rille_engine *engine, struct rille_source *source,
                  bool wanted);
+  /* A waiter came; or one has left, by firing or otherwise, and the others of
+   * its task with it: another may be first now. NULL: nothing to do. */
+  void (*moved)(struct rille_engine *engine, struct rille_source *source,
+                bool came);
 };
 
 struct rille_source {
@@ -54,14 +61,20 @@ enum rille_outcome {
 
 enum rille_wait_flags {
   RILLE_WAIT_SHIELDED = 1, /* no cancellation may interrupt it: a join */
-  RILLE_WAIT_EVEN = 2      /* of its waiters on one source any may fire */
+  RILLE_WAIT_EVEN = 2,     /* of its waiters on one source any may fire */
+  RILLE_WAIT_ALL = 4       /* it ends when every waiter has fired; each has a
+                              source */
 };
 
 struct rille_wait {
   struct rille_waiter *waiters; /* the set, in the waiting call's memory */
   uint32_t count;
-  uint32_t fired; /* index of the waiter that fired */
-  int event;      /* what the source said; its own numbers */
+  union {
+    uint32_t fired; /* index of the waiter that fired; of ALL: how many have */
+    uint32_t claim; /* of a receiver, until then: see broadcast.h */
+  };
+  int event; /* what the source said, its own numbers; of ALL: how many
+                waiters have fired with event 0 */
   uint8_t outcome;
   uint8_t flags;
   uint8_t limited; /* the timer is the budget of a cleanup, not a deadline */
@@ -75,7 +88,8 @@ void rille_source_init(struct rille_source *source,
 bool rille_source_ready(struct rille_source *source);
 
 /* Wakes the first waiter with `event`; returns it, or NULL. Its task stays
- * parked until a later turn, so its stack can be read and written. */
+ * parked, until a later turn at least, so its stack can be read and written.
+ */
 struct rille_waiter *rille_source_fire(struct rille_source *source, int event);
 
 /* Wakes every waiter with `event`, in order. */
@@ -83,8 +97,8 @@ void rille_source_fire_all(struct rille_source *source, int event);
 
 /*
  * Parks `task` on `count` waiters, whose `source` (NULL: never) and `slot` are
- * set, until one fires or `due` comes. The waiters must outlive the wait. The
- * caller then lets go of the thread.
+ * set, until one fires, or all have, or `due` comes. The waiters must outlive
+ * the wait. The caller then lets go of the thread.
  */
 void rille_wait_start(struct rille_task *task, struct rille_waiter *waiters,
                       uint32_t count, int64_t due, int flags);

@@ -192,6 +192,14 @@ describe("the binary", function()
   end)
 
   describe("-e and -l", function()
+    it("-e has rille as a global", function()
+      assert.equal("true\n", (shell [["$RILLE" -e 'print(rille == require "rille")']]))
+    end)
+
+    it("a script has not", function()
+      assert.equal("nil\n", (run_script "print(rille)"))
+    end)
+
     it("run in order, in one main task", function()
       local out = shell [["$RILLE" -e 'a = 1' -e 'require"rille".sleep(0.001)' \
         -e 'print(a)']]
@@ -305,7 +313,7 @@ describe("the binary", function()
     it("--explore names the seed that failed", function()
       local _, err, status = shell [["$RILLE" --explore 3 -e 'error "always"']]
       assert.equal(1, status)
-      assert.matches("rille: failed with %-%-virtual %-%-seed 1\n$", err)
+      assert.matches("rille: failed with %-%-explore 1 %-%-seed 1\n$", err)
     end)
 
     it("--explore runs under every seed", function()

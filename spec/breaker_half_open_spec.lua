@@ -149,17 +149,14 @@ describe("a half open breaker", function()
     end)
   end)
 
-  it("loses no permit to a task that is closed by hand", function()
+  it("loses no permit to a task that is closed because it would not be cancelled", function()
     run(function()
       local breaker = ripe { reset_timeout = 5 }
-      local thread
-      local task = rille.root():task(function()
-        thread = coroutine.running()
-        breaker:call(rille.sleep, 100)
+      local task = helper.start(breaker.call, breaker, function()
+        while true do pcall(rille.sleep, 100) end
       end)
-      rille.yield()
-      pcall(coroutine.close, thread)
-      task:await()
+      task:cancel()
+      refused("invalid", task:await())
       play(breaker, "-")
       rille.sleep(5)
       play(breaker, "s C")

@@ -70,6 +70,26 @@ function helper.closing(fn)
   return setmetatable({}, { __close = function(_, err) fn(err) end })
 end
 
+--- Starts fn(...) as a task of the root scope whose failure is a value, and
+-- lets it come to its first wait. Returns the task.
+function helper.start(fn, ...)
+  local args = table.pack(...)
+  local task = rille.root():task(function() return fn(table.unpack(args, 1, args.n)) end)
+  rille.yield()
+  return task
+end
+
+--- A generator of whole numbers, called as math.random is. It is our own, so
+-- that a seed means the same everywhere.
+function helper.random(seed)
+  local state = seed
+  return function(low, high)
+    if not high then low, high = 1, low end
+    state = (state * 6364136223846793005 + 1442695040888963407)
+    return low + (state >> 33) % (high - low + 1)
+  end
+end
+
 --- Calls `fn`, which must raise; the error's text must match `pattern`.
 -- Returns the error.
 function helper.raises(fn, pattern)
@@ -114,6 +134,13 @@ function helper.settle()
   end
 end
 
+--- The size of Lua's heap in KB, after a collection.
+function helper.heap()
+  collectgarbage()
+  collectgarbage()
+  return collectgarbage "count"
+end
+
 --- Runs `code` as the main task of a process of its own, with warnings on;
 -- returns its output, then its warnings.
 function helper.warnings(code)
@@ -133,6 +160,28 @@ end
 function helper.where(level)
   local info = debug.getinfo((level or 1) + 1, "Sl")
   return info.short_src:match("[^/]+$") .. ":" .. info.currentline
+end
+
+--- How much the heap grows, in KB, in 10000 calls of `fn` after the first 100.
+function helper.garbage(fn)
+  for _ = 1, 100 do fn() end
+  collectgarbage()
+  collectgarbage "stop"
+  local before = collectgarbage "count"
+  for _ = 1, 10000 do fn() end
+  local grown = collectgarbage "count" - before
+  collectgarbage "restart"
+  return grown
+end
+
+--- A generator of our own, so that a seed means the same everywhere:
+-- random(n) is from 1 to n, random(low, high) likewise.
+function helper.generator(state)
+  return function(low, high)
+    if not high then low, high = 1, low end
+    state = (state * 6364136223846793005 + 1442695040888963407)
+    return low + ((state >> 33) % (high - low + 1))
+  end
 end
 
 return helper

@@ -5,36 +5,67 @@ local run, raises = helper.run, helper.raises
 -- One object of each type, by name; to be called in a task.
 local function objects()
   local ch = rille.channel(1)
+  local sub = rille.broadcast():subscribe()
+  sub:close() -- or its receivers wait
   local _, err = rille.scope(function(s) s:cancel() rille.yield() end)
   return {
     scope = rille.root(),
     task = rille.root():task(function() end),
     channel = ch,
+    broadcast = rille.broadcast(),
+    subscription = sub,
+    event_bus = rille.event_bus(),
     timer = rille.after(1),
     ticker = rille.every(1),
     selector = rille.selector { { ch } },
+    poll = rille.root():poll(print, nil, { interval = 1000, immediate = false }),
     error = err,
+    semaphore = rille.semaphore(1),
+    mutex = rille.mutex(),
+    rwlock = rille.rwlock(),
+    bulkhead = rille.bulkhead { max = 1 },
+    event = rille.event(),
   }
 end
 
-local names = { "scope", "task", "channel", "timer", "ticker", "selector", "error" }
+local names = { "scope", "task", "channel", "broadcast", "subscription", "event_bus", "timer",
+  "ticker", "selector", "poll", "error", "semaphore", "mutex", "rwlock", "bulkhead", "event" }
+
+-- What shares its methods: a subscription is received from as a channel is; a
+-- ticker and a timer may be one type; a bulkhead is a semaphore.
+local alike = { channel = "subscription", subscription = "channel", timer = "any", ticker = "any",
+  semaphore = "bulkhead", bulkhead = "semaphore" }
 
 local methods = {
   scope = { "go", "task", "cancel", "cancelled", "close", "defer", "name", "parent", "deadline",
-    "set_deadline", "active", "errors", "channel" },
+    "set_deadline", "active", "errors", "channel", "broadcast", "event_bus",
+    "provide", "use", "has", "poll" },
   task = { "await", "cancel", "status", "name", "scope", "traceback" },
   channel = { "send", "recv", "try_send", "try_recv", "recv_many", "send_many", "close", "cap",
     "size", "is_closed" },
+  broadcast = { "send", "try_send", "subscribe", "unsubscribe", "subscribers", "close", "is_closed",
+    "stats" },
+  subscription = { "close", "dropped", "name", "stats" },
+  event_bus = { "subscribe", "publish", "try_publish", "unsubscribe", "topics", "close",
+    "is_closed", "stats" },
   timer = { "wait", "stop" },
   ticker = { "stop" },
   selector = { "wait", "set_send", "enable" },
+  poll = { "stop", "start", "status" },
+  semaphore = { "acquire", "try_acquire", "release", "call", "resize", "available", "waiting",
+    "stats" },
+  mutex = { "acquire", "try_acquire", "release", "call", "locked", "stats" },
+  rwlock = { "read", "write", "acquire_read", "acquire_write", "try_acquire_read",
+    "try_acquire_write", "release_read", "release_write", "stats" },
+  bulkhead = { "acquire", "try_acquire", "release", "call", "resize", "available", "waiting",
+    "stats" },
+  event = { "clear", "set", "is_set", "wait", "stats" },
 }
 
 local function wrong_receivers(name)
   local list = { 42, "text", true, {}, print, io.stdout, coroutine.create(print) }
   for _, other in ipairs(names) do
-    -- A ticker and a timer may be one type.
-    if other ~= name and not (name == "timer" or name == "ticker") then
+    if other ~= name and alike[name] ~= other and alike[name] ~= "any" then
       list[#list + 1] = objects()[other]
     end
   end

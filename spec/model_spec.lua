@@ -1,6 +1,6 @@
 local rille = require "rille"
 local helper = require "spec.helper"
-local run = helper.run
+local run, generator = helper.run, helper.generator
 
 local seed = math.tointeger(tonumber(os.getenv("SEED"))) or 20260101
 
@@ -167,17 +167,8 @@ local function random_operation(random, id)
   return "close"
 end
 
--- A generator of our own, so that a seed means the same everywhere.
-local function generator(state)
-  return function(low, high)
-    if not high then low, high = 1, low end
-    state = (state * 6364136223846793005 + 1442695040888963407)
-    return low + ((state >> 33) % (high - low + 1))
-  end
-end
-
 local function compare(count, capacity, run_seed)
-  local random = generator(run_seed)
+  local random = helper.random(run_seed)
   local model, real = Model.new(capacity), Real.new(capacity)
   for step = 1, count do
     local name, a, b = random_operation(random, step)
@@ -209,7 +200,7 @@ end)
 describe("values under random cancellation", function()
   for _, capacity in ipairs { 0, 1, 5 } do
     it("arrive exactly once or are given back, capacity " .. capacity, function()
-      local random = generator(seed + 100 + capacity)
+      local random = helper.random(seed + 100 + capacity)
       local seen, returned = {}, 0
       run(function()
         local ch = rille.channel(capacity)

@@ -13,7 +13,8 @@ struct rl_await {
   int count; /* values, once done */
 };
 
-static const struct rille_source_type await_source = {"await", NULL, NULL};
+static const struct rille_source_type await_source = {"await", NULL, NULL,
+                                                      NULL};
 
 /* resolve(...): the upvalues are the engine and the operation. */
 static int l_await_resolve(lua_State *L) {

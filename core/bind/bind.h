@@ -20,6 +20,7 @@
 
 #include "../channel.h"
 #include "../engine.h"
+#include "../event.h"
 #include "../rille.h"
 #include "../select.h"
 #include <lauxlib.h>
@@ -46,8 +47,10 @@ struct rl_type {
 };
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
-    rl_channel_type, rl_alarm_type, rl_ticker_type, rl_await_type,
-    rl_selector_type, rl_breaker_type, rl_limiter_type, rl_retry_type,
+    rl_channel_type, rl_broadcast_type, rl_subscription_type, rl_alarm_type,
+    rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type,
+    rl_semaphore_type, rl_bulkhead_type, rl_mutex_type, rl_rwlock_type,
+    rl_event_type, rl_breaker_type, rl_limiter_type, rl_retry_type,
     rl_budget_type;
 
 /* User values of the engine. */
@@ -56,22 +59,33 @@ enum rl_engine_slot {
   RL_TASKS,       /* the same index -> the task that runs in it, or false */
   RL_OWNED,       /* address -> true: coroutines that the engine resumes */
   RL_SCOPES,      /* address -> scope, the open ones */
+  RL_HELD,        /* number of a hold -> the lock, or false */
   RL_LUA,         /* what the Lua part offers to the C part */
   RL_MODULE,      /* what `require "rille"` returns */
   RL_REPORT,      /* how the last run failed, or nil */
+  RL_HOLDS,       /* the memory of the holds */
   RL_ERROR_META,
   RL_TASK_META,
   RL_SCOPE_META,
   RL_CHANNEL_META,
+  RL_BROADCAST_META,
+  RL_SUBSCRIPTION_META,
   RL_ALARM_META,
   RL_TICKER_META,
   RL_AWAIT_META,
   RL_SELECTOR_META,
+  RL_POLL_META,
+  RL_SEMAPHORE_META,
+  RL_BULKHEAD_META,
+  RL_MUTEX_META,
+  RL_RWLOCK_META,
+  RL_EVENT_META,
   RL_BREAKER_META,
   RL_LIMITER_META,
   RL_RETRY_META,
   RL_BUDGET_META,
   RL_HANDLER, /* the message handler of every protected call */
+  RL_BODY,    /* what runs in each task's coroutine */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
   RL_TOP,     /* the scope at the top */
   RL_ENGINE_SLOTS = RL_TOP
@@ -153,6 +167,7 @@ struct rl_scope {
   struct rille_scope core;
   uint32_t failures; /* in info.errors */
   bool keep_going;   /* on_error = "continue" */
+  bool secluded;     /* inherit = "cancel": no services, no defaults */
   bool report;       /* failures go to stderr at once: the host's root */
 };
 
@@ -162,6 +177,10 @@ static inline struct rl_task *rl_task_of(struct rille_task *task) {
 
 static inline struct rl_scope *rl_scope_of(struct rille_scope *scope) {
   return RILLE_ENTRY(scope, struct rl_scope, core);
+}
+
+static inline struct rl_engine *rl_engine_of(struct rille_engine *engine) {
+  return RILLE_ENTRY(engine, struct rl_engine, core);
 }
 
 /* helpers.c: arguments, options, times */
@@ -338,8 +357,53 @@ void rl_add_protector(struct rl_engine *engine, lua_CFunction caller, int slot);
 int rl_protected_slot(const struct rl_engine *engine, lua_CFunction caller);
 
 /* True if a call that returned the values at `base` and above has failed:
- * nil or false, and then a value other than a `closed` error. */
+ * nil or false, and then a value other than a `closed` error; one that was
+ * raised before is a failure, though. */
 bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base);
+
+/* permit.c */
+
+/* Calls the function at 2 with the arguments above it, and then gives back
+ * what is held through the object at 1, whose __close does that: however the
+ * call ends. Returns the function's results. */
+int rl_call_holding(lua_State *L, struct rl_engine *engine);
+
+/* semaphore.c */
+
+/* Pushes a semaphore of `type`, with room for `queue` who wait. */
+void rl_semaphore_new(lua_State *L, struct rl_engine *engine,
+                      const struct rl_type *type, int meta, int32_t limit,
+                      uint32_t queue);
+
+/* Makes the metatable of such a type, as rl_new_type does. */
+void rl_semaphore_new_type(lua_State *L, int slot, const char *name);
+
+/* hold.c: the locks that tasks hold */
+
+/* Makes room for one more hold; may raise. */
+void rl_hold_reserve(lua_State *L, struct rl_engine *engine);
+
+/* Anchors the lock at `index`, from the bottom, while it is held through hold
+ * `number`. */
+void rl_hold_anchor(lua_State *L, struct rl_engine *engine, uint32_t number,
+                    int index);
+
+/* Closes a hold of `task`, as rille_hold_close does. Never raises. */
+void rl_hold_close(lua_State *L, struct rl_engine *engine, struct rl_task *task,
+                   uint32_t number);
+
+/* The end of `task`: gives back all the locks that it has kept. Returns what
+ * one of them is, or NULL if it held none. Never raises. */
+const char *rl_holds_abandon(lua_State *L, struct rl_engine *engine,
+                             struct rl_task *task);
+
+/* Pushes the error of the task at `index` which so ended holding a `lock`;
+ * `cause` is where its cancellation is, or 0. */
+void rl_hold_push_error(lua_State *L, struct rl_engine *engine, int index,
+                        int cause, const char *lock);
+
+/* Adds that to what is told of another failure of that task. */
+void rl_hold_add_text(lua_State *L, int index, const char *lock);
 
 /* thread.c: the coroutines that run tasks */
 
@@ -449,15 +513,24 @@ void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);
 void rl_open_block(lua_State *L);
 void rl_open_channel(lua_State *L);
+void rl_open_broadcast(lua_State *L);
+void rl_open_subscription(lua_State *L);
 void rl_open_select(lua_State *L);
+void rl_open_semaphore(lua_State *L);
+void rl_open_bulkhead(lua_State *L);
+void rl_open_mutex(lua_State *L);
+void rl_open_rwlock(lua_State *L);
+void rl_open_event(lua_State *L);
 void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);
+void rl_open_poll(lua_State *L);
 void rl_open_breaker(lua_State *L);
 void rl_open_limiter(lua_State *L);
 void rl_open_retry(lua_State *L);
 void rl_open_budget(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
+void rl_open_testing(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_run(lua_State *L);
 

@@ -68,7 +68,7 @@ static int l_scope_open(lua_State *L) {
   struct rl_scope *scope, *parent;
   int64_t timeout, deadline, grace;
   uint32_t limit;
-  bool shield, keep_going;
+  bool shield, keep_going, secluded;
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
   task = rl_can_wait(L, engine);
@@ -76,7 +76,7 @@ static int l_scope_open(lua_State *L) {
   deadline = rl_option_span(L, 1, "deadline", RILLE_FOREVER);
   grace = rl_option_span(L, 1, "grace", RL_GRACE);
   limit = limit_option(L);
-  rl_option_choice(L, 1, "inherit", inherits);
+  secluded = rl_option_choice(L, 1, "inherit", inherits) == 1;
   keep_going = rl_option_choice(L, 1, "on_error", on_errors) == 1;
   rl_option(L, 1, "shield", LUA_TBOOLEAN);
   shield = lua_toboolean(L, -1);
@@ -89,6 +89,7 @@ static int l_scope_open(lua_State *L) {
   scope->core.grace = grace;
   scope->core.limit = limit;
   scope->keep_going = keep_going;
+  scope->secluded = secluded;
   if (!shield && rl_cleans_up(L, task)) { /* out of reach, within the grace */
     int64_t end = rille_cancel_grace(task->core.top->by);
     shield = true;
@@ -147,7 +148,10 @@ static int l_scope_leave(lua_State *L) {
 
 /* Takes over the failures of tasks that nobody has awaited. */
 static void take_lost(lua_State *L, struct rl_engine *engine) {
-  rl_push_scope_info(L, 1);
+  if (lua_getiuservalue(L, 1, RL_SCOPE_INFO) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    return;
+  }
   if (lua_getfield(L, -1, "lost") == LUA_TTABLE) {
     int lost = lua_gettop(L), count = (int)lua_rawlen(L, lost);
     for (int i = 1; i <= count; i++) {
@@ -263,6 +267,38 @@ static int l_scope_innermost(lua_State *L) {
   return 1;
 }
 
+static bool is_above(const struct rille_scope *scope,
+                     const struct rille_scope *block,
+                     const struct rille_scope *top) {
+  for (; top != NULL && top != block; top = top->under)
+    if (top == scope)
+      return true;
+  return false;
+}
+
+/* holds_up(task, block): whether what `task` does since its innermost block
+ * was `block` (nil: none) cannot end before the running task does: this is
+ * `task` itself, or a task of a scope opened since, or a task of a scope which
+ * one of those has opened. */
+static int l_scope_holds_up(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  const struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  const struct rl_scope *block =
+      lua_isnil(L, 2) ? NULL : rl_check(L, 2, &rl_scope_type);
+  const struct rille_task *waits = engine->core.current;
+  bool holds = waits == &task->core;
+  while (!holds && waits != NULL && !waits->daemon) {
+    const struct rille_scope *scope = waits->scope;
+    waits = scope->opener;
+    if (waits != &task->core)
+      continue;
+    holds = is_above(scope, block != NULL ? &block->core : NULL, waits->block);
+    break;
+  }
+  lua_pushboolean(L, holds);
+  return 1;
+}
+
 /* state(s): "open", "closing" or "ended", and whether the running task has
  * opened it. */
 static int l_scope_state(lua_State *L) {
@@ -286,6 +322,17 @@ static int l_scope_info(lua_State *L) {
 static int l_scope_has_info(lua_State *L) {
   rl_check(L, 1, &rl_scope_type);
   lua_pushboolean(L, lua_getiuservalue(L, 1, RL_SCOPE_INFO) == LUA_TTABLE);
+  return 1;
+}
+
+/* inherited(s): the scope in which services and defaults are looked up after
+ * `s`, or nil. The scope at the top is one only for a host's tasks. */
+static int l_scope_inherited(lua_State *L) {
+  const struct rl_engine *engine = rl_engine(L);
+  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  if (scope->secluded || &scope->core == engine->root)
+    return lua_pushnil(L), 1;
+  lua_getiuservalue(L, 1, RL_SCOPE_PARENT);
   return 1;
 }
 
@@ -318,9 +365,11 @@ void rl_open_block(lua_State *L) {
                                    {"leave", l_scope_leave},
                                    {"finish", l_scope_finish},
                                    {"innermost", l_scope_innermost},
+                                   {"holds_up", l_scope_holds_up},
                                    {"state", l_scope_state},
                                    {"info", l_scope_info},
                                    {"has_info", l_scope_has_info},
+                                   {"inherited", l_scope_inherited},
                                    {"fail", l_scope_fail},
                                    {"grace_left", l_scope_grace_left},
                                    {NULL, NULL}};

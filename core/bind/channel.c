@@ -5,21 +5,25 @@
  * sender's stack to the receiver's, or into or out of the buffer, a table
  * that is a ring.
  */
-#include "bind.h"
+#include "channel.h"
 #include <math.h>
-
-enum { CHANNEL_BUFFER = 1, CHANNEL_ERROR, CHANNEL_ON_DROP, CHANNEL_SLOTS = 3 };
-
-struct rl_channel {
-  const struct rl_type *type;
-  struct rille_channel core;
-  bool failed; /* closed with an error */
-};
 
 #define RL_FIRST_RING 16
 
+const char *const rl_overflows[] = {"block", "drop_oldest", "drop_newest",
+                                    "error", NULL};
+
 static struct rl_channel *check_channel(lua_State *L) {
   return rl_check(L, 1, &rl_channel_type);
+}
+
+struct rl_channel *rl_check_receiver(lua_State *L) {
+  void *channel = rl_test(L, 1, &rl_channel_type);
+  if (channel == NULL)
+    channel = rl_test(L, 1, &rl_subscription_type);
+  if (channel == NULL)
+    luaL_typeerror(L, 1, "rille channel or subscription");
+  return channel;
 }
 
 static uint32_t ring_for(uint32_t capacity, uint32_t ring) {
@@ -27,13 +31,16 @@ static uint32_t ring_for(uint32_t capacity, uint32_t ring) {
   return size < capacity ? (uint32_t)size : capacity;
 }
 
-/* Moves the buffer of the channel at `index` to a larger table. */
-static void grow(lua_State *L, struct rl_channel *channel, int index) {
+void rl_channel_grow(lua_State *L, struct rl_channel *channel, int index) {
   struct rille_channel *core = &channel->core;
-  uint32_t ring = ring_for(core->capacity, core->ring);
-  if (ring == core->ring || ring > INT32_MAX)
+  uint32_t before = core->ring, ring = ring_for(core->capacity, before);
+  if (ring == before || ring > INT32_MAX)
     luaL_error(L, "the channel's buffer is too large");
   lua_createtable(L, (int)ring, 0);
+  if (core->ring != before) { /* a finalizer has made it grow already */
+    lua_pop(L, 1);
+    return;
+  }
   lua_getiuservalue(L, index, CHANNEL_BUFFER);
   for (uint32_t i = 0; i < core->size; i++) {
     lua_rawgeti(L, -1, (core->head + i) % core->ring + 1);
@@ -44,15 +51,14 @@ static void grow(lua_State *L, struct rl_channel *channel, int index) {
   rille_channel_grown(core, ring);
 }
 
-/* Puts the value at the top into `slot` of the channel at `index`. */
-static void put_slot(lua_State *L, int index, uint32_t slot) {
+void rl_channel_put(lua_State *L, int index, uint32_t slot) {
   lua_getiuservalue(L, index, CHANNEL_BUFFER);
   lua_insert(L, -2);
   lua_rawseti(L, -2, (lua_Integer)slot + 1);
   lua_pop(L, 1);
 }
 
-static void push_slot(lua_State *L, int index, uint32_t slot) {
+void rl_channel_pull(lua_State *L, int index, uint32_t slot) {
   lua_getiuservalue(L, index, CHANNEL_BUFFER);
   lua_rawgeti(L, -1, (lua_Integer)slot + 1);
   lua_pushnil(L);
@@ -82,7 +88,7 @@ static enum rille_transfer_kind
 send_value(lua_State *L, struct rl_channel *channel, int index) {
   struct rille_transfer transfer = rille_channel_send(&channel->core);
   while (transfer.kind == RILLE_GROW) {
-    grow(L, channel, index);
+    rl_channel_grow(L, channel, index);
     transfer = rille_channel_send(&channel->core);
   }
   switch (transfer.kind) {
@@ -90,12 +96,12 @@ send_value(lua_State *L, struct rl_channel *channel, int index) {
     rl_give(L, transfer.peer);
     break;
   case RILLE_TO_SLOT:
-    put_slot(L, index, transfer.slot);
+    rl_channel_put(L, index, transfer.slot);
     break;
   case RILLE_REPLACE:
-    push_slot(L, index, transfer.slot);
+    rl_channel_pull(L, index, transfer.slot);
     lua_insert(L, -2);
-    put_slot(L, index, transfer.slot);
+    rl_channel_put(L, index, transfer.slot);
     drop(L, index);
     break;
   case RILLE_DROP:
@@ -115,10 +121,10 @@ static bool recv_value(lua_State *L, struct rl_channel *channel, int index,
   if (transfer.kind == RILLE_TO_PEER) {
     rl_take(L, transfer.peer);
   } else if (transfer.kind == RILLE_TO_SLOT) {
-    push_slot(L, index, transfer.slot);
+    rl_channel_pull(L, index, transfer.slot);
     if (transfer.peer != NULL) {
       rl_take(L, transfer.peer);
-      put_slot(L, index, transfer.refill);
+      rl_channel_put(L, index, transfer.refill);
     }
   } else {
     return false;
@@ -133,11 +139,11 @@ static int push_closed(lua_State *L, struct rl_engine *engine, int index) {
   if (channel->failed)
     lua_getiuservalue(L, index, CHANNEL_ERROR);
   else
-    rl_push_error(L, engine, "closed", "the channel is closed");
+    rl_push_error(L, engine, "closed", "the %s is closed", channel->type->name);
   return 2;
 }
 
-static void check_value(lua_State *L, int index) {
+void rl_check_value(lua_State *L, int index) {
   luaL_argcheck(L, !lua_isnoneornil(L, index), index,
                 "nil cannot be sent: a receiver takes it for the end; send "
                 "false or a table");
@@ -174,7 +180,7 @@ static int l_channel_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = check_channel(L);
   struct rl_task *task;
-  check_value(L, 2);
+  rl_check_value(L, 2);
   task = rl_enter(L, engine);
   lua_settop(L, 2);
   switch (send_value(L, channel, 1)) {
@@ -208,7 +214,7 @@ Receives the next value. Suspends while there is none.
 */
 static int l_channel_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_receiver(L);
   struct rl_task *task = rl_enter(L, engine);
   enum rille_transfer_kind kind;
   lua_settop(L, 1);
@@ -228,7 +234,7 @@ Sends if that need not wait. Never suspends.
 static int l_channel_try_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = check_channel(L);
-  check_value(L, 2);
+  rl_check_value(L, 2);
   lua_settop(L, 2);
   switch (send_value(L, channel, 1)) {
   case RILLE_MUST_WAIT:
@@ -251,7 +257,7 @@ Receives what is there. Never suspends.
 */
 static int l_channel_try_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_receiver(L);
   enum rille_transfer_kind kind;
   lua_settop(L, 1);
   if (recv_value(L, channel, 1, &kind))
@@ -259,7 +265,7 @@ static int l_channel_try_recv(lua_State *L) {
   if (kind == RILLE_CLOSED)
     return push_closed(L, engine, 1);
   lua_pushnil(L);
-  rl_push_error(L, engine, "empty", "the channel is empty");
+  rl_push_error(L, engine, "empty", "the %s is empty", channel->type->name);
   return 2;
 }
 
@@ -282,7 +288,7 @@ static int recv_many_k(lua_State *L, int status, lua_KContext ctx) {
   lua_createtable(L, 1, 0);
   lua_insert(L, 3);
   lua_rawseti(L, 3, 1);
-  return take_more(L, check_channel(L), lua_tointeger(L, 2));
+  return take_more(L, rl_check_receiver(L), lua_tointeger(L, 2));
 }
 
 /***
@@ -294,7 +300,7 @@ Receives a batch. Suspends for the first value only.
 */
 static int l_channel_recv_many(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_receiver(L);
   lua_Integer max = luaL_checkinteger(L, 2);
   struct rl_task *task;
   luaL_argcheck(L, max >= 1, 2, "at least 1 expected");
@@ -403,7 +409,7 @@ static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
   rl_resumed(L, ctx, iterate_k);
   if (engine->core.current->wait.event != RILLE_CLOSED_EVENT)
     return 1;
-  if (!check_channel(L)->failed)
+  if (!rl_check_receiver(L)->failed)
     return 0;
   lua_getiuservalue(L, 1, CHANNEL_ERROR);
   return lua_error(L);
@@ -412,7 +418,7 @@ static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
 /* __call: `for value in channel do`. */
 static int l_channel_iterate(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_receiver(L);
   struct rl_task *task = rl_enter(L, engine);
   enum rille_transfer_kind kind;
   lua_settop(L, 1);
@@ -433,7 +439,7 @@ static int l_channel_iterate(lua_State *L) {
 @treturn number its capacity; math.huge if it is unbounded
 */
 static int l_channel_cap(lua_State *L) {
-  const struct rl_channel *channel = check_channel(L);
+  const struct rl_channel *channel = rl_check_receiver(L);
   if (channel->core.capacity == RILLE_UNBOUNDED)
     lua_pushnumber(L, HUGE_VAL);
   else
@@ -446,7 +452,7 @@ static int l_channel_cap(lua_State *L) {
 @treturn integer values in the buffer
 */
 static int l_channel_size(lua_State *L) {
-  lua_pushinteger(L, check_channel(L)->core.size);
+  lua_pushinteger(L, rl_check_receiver(L)->core.size);
   return 1;
 }
 
@@ -455,7 +461,7 @@ static int l_channel_size(lua_State *L) {
 @treturn boolean
 */
 static int l_channel_is_closed(lua_State *L) {
-  lua_pushboolean(L, check_channel(L)->core.closed);
+  lua_pushboolean(L, rl_check_receiver(L)->core.closed);
   return 1;
 }
 
@@ -472,9 +478,9 @@ static lua_Integer count_waiters(const struct rille_source *source) {
 @treturn table `size`, `capacity`, `senders` and `receivers` that wait,
 `closed`
 */
-static int l_channel_stats(lua_State *L) {
-  const struct rl_channel *channel = check_channel(L);
-  lua_createtable(L, 0, 5);
+int rl_channel_stats(lua_State *L) {
+  const struct rl_channel *channel = rl_check_receiver(L);
+  lua_createtable(L, 0, 6);
   lua_pushinteger(L, channel->core.size);
   lua_setfield(L, -2, "size");
   l_channel_cap(L);
@@ -488,34 +494,45 @@ static int l_channel_stats(lua_State *L) {
   return 1;
 }
 
+const char *rl_push_filling(lua_State *L, const struct rl_channel *channel) {
+  const char *closed = channel->core.closed ? ", closed" : "";
+  if (channel->core.capacity == RILLE_UNBOUNDED)
+    return lua_pushfstring(L, "%d of unbounded%s", (int)channel->core.size,
+                           closed);
+  return lua_pushfstring(L, "%d of %d%s", (int)channel->core.size,
+                         (int)channel->core.capacity, closed);
+}
+
 static int l_channel_tostring(lua_State *L) {
   const struct rl_channel *channel = check_channel(L);
-  if (channel->core.capacity == RILLE_UNBOUNDED)
-    lua_pushliteral(L, "unbounded");
-  else
-    lua_pushfstring(L, "%d", (int)channel->core.capacity);
-  lua_pushfstring(L, "rille.channel: channel#%d (%d of %s%s)",
-                  (int)channel->core.id, (int)channel->core.size,
-                  lua_tostring(L, -1), channel->core.closed ? ", closed" : "");
+  lua_pushfstring(L, "rille.channel: channel#%d (%s)", (int)channel->core.id,
+                  rl_push_filling(L, channel));
   return 1;
 }
 
-static uint32_t check_capacity(lua_State *L, int index) {
+bool rl_to_capacity(lua_State *L, int index, uint32_t *capacity) {
   lua_Integer n;
   int exact;
+  if (lua_type(L, index) != LUA_TNUMBER)
+    return false;
+  n = lua_tointegerx(L, index, &exact);
+  if (exact)
+    *capacity = (uint32_t)n;
+  else
+    *capacity = RILLE_UNBOUNDED;
+  return exact ? n >= 0 && n <= INT32_MAX : lua_tonumber(L, index) == HUGE_VAL;
+}
+
+static uint32_t check_capacity(lua_State *L, int index) {
+  uint32_t capacity = 0;
   if (lua_isnoneornil(L, index))
     return 0;
   luaL_checktype(L, index, LUA_TNUMBER);
-  if (lua_tonumber(L, index) == HUGE_VAL)
-    return RILLE_UNBOUNDED;
-  n = lua_tointegerx(L, index, &exact);
-  if (!exact || n < 0 || n > INT32_MAX)
-    luaL_argerror(L, index,
-                  lua_pushfstring(L,
-                                  "a whole number from 0 to 2147483647 or "
-                                  "math.huge expected, got %f",
-                                  lua_tonumber(L, index)));
-  return (uint32_t)n;
+  if (!rl_to_capacity(L, index, &capacity))
+    luaL_argerror(
+        L, index,
+        lua_pushfstring(L, RL_CAPACITY ", got %f", lua_tonumber(L, index)));
+  return capacity;
 }
 
 /***
@@ -531,15 +548,13 @@ must not wait)
 */
 static int l_channel_new(lua_State *L) {
   static const char *const names[] = {"overflow", "on_drop", NULL};
-  static const char *const overflows[] = {"block", "drop_oldest", "drop_newest",
-                                          "error", NULL};
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel;
   uint32_t capacity = check_capacity(L, 1);
   int overflow;
   lua_settop(L, 2);
   rl_check_options(L, 2, names);
-  overflow = rl_option_choice(L, 2, "overflow", overflows);
+  overflow = rl_option_choice(L, 2, "overflow", rl_overflows);
   if (overflow != RILLE_BLOCK && capacity == 0)
     luaL_argerror(L, 2, "option 'overflow' needs a capacity of at least 1");
   rl_option(L, 2, "on_drop", LUA_TFUNCTION);
@@ -561,8 +576,8 @@ static struct rille_source *channel_source(void *object, bool sends) {
 
 /* A case of a select has fired; for a send the value lies below the
  * channel. */
-static int push_case(lua_State *L, struct rl_engine *engine, void *object,
-                     bool sends, bool waited, int event) {
+int rl_push_channel_case(lua_State *L, struct rl_engine *engine, void *object,
+                         bool sends, bool waited, int event) {
   struct rl_channel *channel = object;
   enum rille_transfer_kind kind = RILLE_TO_PEER;
   int index = lua_gettop(L);
@@ -593,25 +608,41 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
 }
 
 const struct rl_type rl_channel_type = {"channel", sizeof(struct rl_channel),
-                                        channel_source, push_case};
+                                        channel_source, rl_push_channel_case};
+
+void rl_add_receiving(lua_State *L, int slot) {
+  static const luaL_Reg methods[] = {{"recv", l_channel_recv},
+                                     {"try_recv", l_channel_try_recv},
+                                     {"recv_many", l_channel_recv_many},
+                                     {"cap", l_channel_cap},
+                                     {"size", l_channel_size},
+                                     {"is_closed", l_channel_is_closed},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__call", l_channel_iterate}, {"__len", l_channel_size}, {NULL, NULL}};
+  int engine = lua_gettop(L);
+  lua_getiuservalue(L, engine, slot);
+  lua_pushvalue(L, engine);
+  luaL_setfuncs(L, meta, 1);
+  lua_getfield(L, -1, "__index");
+  lua_pushvalue(L, engine);
+  luaL_setfuncs(L, methods, 1);
+  lua_settop(L, engine);
+}
 
 void rl_open_channel(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"send", l_channel_send},           {"recv", l_channel_recv},
-      {"try_send", l_channel_try_send},   {"try_recv", l_channel_try_recv},
-      {"send_many", l_channel_send_many}, {"recv_many", l_channel_recv_many},
-      {"close", l_channel_close},         {"cap", l_channel_cap},
-      {"size", l_channel_size},           {"is_closed", l_channel_is_closed},
-      {"stats", l_channel_stats},         {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__call", l_channel_iterate},
-                                  {"__len", l_channel_size},
-                                  {"__close", l_channel_leave},
+      {"send", l_channel_send},           {"try_send", l_channel_try_send},
+      {"send_many", l_channel_send_many}, {"close", l_channel_close},
+      {"stats", rl_channel_stats},        {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_channel_leave},
                                   {"__tostring", l_channel_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"channel", l_channel_new},
                                        {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_CHANNEL_META, "channel", methods, meta);
+  rl_add_receiving(L, RL_CHANNEL_META);
   rl_add_functions(L, functions);
   lua_settop(L, engine);
 }

@@ -194,13 +194,16 @@ static int l_coroutine_yield(lua_State *L) {
 }
 
 /***
-As Lua's own, but refuses a coroutine that waits for the engine.
+As Lua's own, but refuses a coroutine that waits for the engine: its stack is
+where the engine finds what it waits for. So this one is in Lua's own library,
+too.
 @function coroutine.close
 */
 static int l_coroutine_close(lua_State *L) {
   lua_State *co = check_thread(L, 1);
-  struct rl_engine *engine = rl_engine(L);
-  if (co != L && lua_status(co) == LUA_YIELD && rl_is_owned(L, engine, co))
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (co != L && lua_status(co) == LUA_YIELD && engine->core.loop != NULL &&
+      rl_is_owned(L, engine, co))
     luaL_error(L, "cannot close a coroutine that waits for the engine; "
                   "cancel its task");
   lua_settop(L, 1);
@@ -228,6 +231,8 @@ static void push_library(lua_State *L, int engine, int index) {
   lua_pushvalue(L, engine);
   lua_getfield(L, index, "close");
   lua_pushcclosure(L, l_coroutine_close, 2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, index, "close");
   lua_setfield(L, -2, "close");
 }
 

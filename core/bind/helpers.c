@@ -5,14 +5,12 @@
 
 static const char engine_key = 0;
 
-/* A light userdata has no length; what has one and is no userdata has no
- * address. */
+/* A light userdata has no length, so nothing that is too short is read. */
 void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object;
-  if (lua_rawlen(L, index) < type->size)
+  const struct rl_type *const *object = lua_touserdata(L, index);
+  if (object == NULL || lua_rawlen(L, index) < type->size)
     return NULL;
-  object = lua_touserdata(L, index);
-  return object != NULL && *object == type ? (void *)object : NULL;
+  return *object == type ? (void *)object : NULL;
 }
 
 void *rl_check(lua_State *L, int index, const struct rl_type *type) {
@@ -22,10 +20,11 @@ void *rl_check(lua_State *L, int index, const struct rl_type *type) {
   return object;
 }
 
+/* What a function's upvalue is, only the debug library can change. */
 struct rl_engine *rl_engine(lua_State *L) {
-  struct rl_engine *engine = rl_test(L, lua_upvalueindex(1), &rl_engine_type);
-  if (engine == NULL) /* a function of somebody else's module */
-    engine = rl_engine_find(L);
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (engine == NULL || engine->type != &rl_engine_type)
+    engine = rl_engine_find(L); /* a function of somebody else's module */
   if (engine == NULL || engine->core.loop == NULL)
     luaL_error(L, "the rille engine is closed");
   return engine;
@@ -307,12 +306,19 @@ static int l_nearest(lua_State *L) {
   return 1;
 }
 
+/* For the Lua part: closable(value) tells whether the value has a __close. */
+static int l_closable(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, luaL_getmetafield(L, 1, "__close") != LUA_TNIL);
+  return 1;
+}
+
 /* For the Lua part: is(value, type) tells whether the value is an object of
  * the engine of that type. */
 static int l_is(lua_State *L) {
-  const struct rl_type *type = NULL;
   static const struct rl_type *const types[] = {
       &rl_breaker_type, &rl_limiter_type, &rl_budget_type};
+  const struct rl_type *type = NULL;
   const char *name = luaL_checkstring(L, 2);
   for (size_t i = 0; i < sizeof types / sizeof *types && type == NULL; i++)
     if (strcmp(types[i]->name, name) == 0)
@@ -324,6 +330,7 @@ static int l_is(lua_State *L) {
 void rl_open_helpers(lua_State *L) {
   static const luaL_Reg inner[] = {{"arg_error", l_arg_error},
                                    {"nearest", l_nearest},
+                                   {"closable", l_closable},
                                    {"is", l_is},
                                    {NULL, NULL}};
   int engine = lua_gettop(L);

@@ -1,16 +1,20 @@
 /*
  * protect.c - calling a user's function under protection.
  *
- * Whoever calls a function of the user's and must see its end, a policy or a
- * permit, calls it here. The caller's frame then is
+ * Whoever calls a function of the user's and must see its end, as a policy
+ * does, calls it here. The caller's frame then is
  *
  *     1 self   2 message handler   3 function   4 ... arguments
  *
  * and the handler notes where an error began, so that raising it anew, as it
- * was, loses nothing.
+ * was, loses nothing. Who has only something to give back at the end does
+ * without: see permit.c.
  */
 #include "bind.h"
 #include <assert.h>
+
+/* The key, in an error object of kind `closed`, that says it was raised. */
+static const char raised_key = 0;
 
 void rl_add_protector(struct rl_engine *engine, lua_CFunction caller,
                       int slot) {
@@ -46,9 +50,29 @@ void rl_call_hook(lua_State *L, const char *name, int count) {
   lua_pop(L, 2);
 }
 
+/* A `closed` that was raised and caught is a failure however it goes on: a
+ * policy, say, returns it to the policy around it. */
+static void mark_raised(lua_State *L, struct rl_engine *engine, int index) {
+  if (!rl_is_error(L, engine, index, "closed"))
+    return;
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, index, &raised_key);
+}
+
+/* True if a call that returned the error at `index` has come to an ordinary
+ * end. */
+static bool is_end(lua_State *L, struct rl_engine *engine, int index) {
+  bool raised;
+  if (!rl_is_error(L, engine, index, "closed"))
+    return false;
+  raised = lua_rawgetp(L, index, &raised_key) != LUA_TNIL;
+  lua_pop(L, 1);
+  return !raised;
+}
+
 bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base) {
   return lua_gettop(L) > base && !lua_toboolean(L, base) &&
-         !lua_isnil(L, base + 1) && !rl_is_error(L, engine, base + 1, "closed");
+         !lua_isnil(L, base + 1) && !is_end(L, engine, base + 1);
 }
 
 /* The message handler: notes the traceback of a raised error, once for each,
@@ -58,6 +82,8 @@ static int note_traceback(lua_State *L) {
   struct rille_task *task = engine != NULL ? engine->core.current : NULL;
   const struct rille_cancel *by = task != NULL ? task->top->by : NULL;
   lua_settop(L, 1);
+  if (engine != NULL)
+    mark_raised(L, engine, 1);
   if (task == NULL ||
       (by != NULL && by->error != NULL && by->error == lua_topointer(L, 1)))
     return 1;
@@ -80,8 +106,11 @@ static int note_traceback(lua_State *L) {
 
 /* failed(ok, ...): true if a protected call that gave these values failed. */
 static int l_failed(lua_State *L) {
-  lua_pushboolean(L, !lua_toboolean(L, 1) ||
-                         rl_returned_failure(L, rl_engine(L), 2));
+  struct rl_engine *engine = rl_engine(L);
+  bool raised = !lua_toboolean(L, 1);
+  if (raised && lua_gettop(L) > 1)
+    mark_raised(L, engine, 2);
+  lua_pushboolean(L, raised || rl_returned_failure(L, engine, 2));
   return 1;
 }
 

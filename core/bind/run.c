@@ -21,11 +21,12 @@ static void set_clock(struct rille_engine *engine, bool is_virtual) {
   clock->era_start = rille_now(engine);
 }
 
-/* Takes `clock` and `seed` out of the options at `index`: what is left are
- * scope options. */
+/* What rille.run takes beside scope options. */
 static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
   static const char *const clocks[] = {"real", "virtual", NULL};
+  static const char *const schedules[] = {"fifo", "random", NULL};
   bool is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
+  engine->core.shuffle = rl_option_choice(L, index, "schedule", schedules) == 1;
   if (rl_option(L, index, "seed", LUA_TNUMBER) == LUA_TNUMBER) {
     int exact;
     lua_Integer seed = lua_tointegerx(L, -1, &exact);
@@ -39,8 +40,8 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
 
 static void check_run_options(lua_State *L, int index) {
   static const char *const names[] = {
-      "name",     "timeout", "deadline", "shield", "inherit", "concurrency",
-      "on_error", "grace",   "clock",    "seed",   NULL};
+      "name",     "timeout", "deadline", "shield", "inherit",  "concurrency",
+      "on_error", "grace",   "clock",    "seed",   "schedule", NULL};
   rl_check_options(L, index, names);
 }
 
@@ -57,6 +58,8 @@ static void strip_options(lua_State *L) {
   lua_setfield(L, -2, "clock");
   lua_pushnil(L);
   lua_setfield(L, -2, "seed");
+  lua_pushnil(L);
+  lua_setfield(L, -2, "schedule");
   lua_replace(L, 1);
 }
 
@@ -175,7 +178,8 @@ Opens the root scope, runs `fn` in it as the main task, and waits for every
 task. Only outside a task.
 @function run
 @tparam[opt] table opts scope options, `clock` ("real" or "virtual"), `seed`
-(integer: the choices of select follow from it)
+(integer: every random choice follows from it), `schedule` ("fifo", or "random"
+to look for what depends on the order)
 @tparam function fn
 @param ... its arguments
 @return what `fn` returns; nil and an error when the root was cancelled
@@ -204,6 +208,7 @@ static int l_run(lua_State *L) {
   engine->run = NULL;
   engine->root = NULL;
   set_clock(&engine->core, false);
+  engine->core.shuffle = false;
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);
   if (task->core.status != RILLE_TASK_FAILED)
     return rl_push_task_result(L, engine, index);

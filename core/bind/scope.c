@@ -108,6 +108,14 @@ static void check_startable(lua_State *L, struct rl_engine *engine,
   lua_error(L);
 }
 
+/* For the Lua part: startable(s) raises closed or cancelled when the scope is:
+ * nothing can begin in it any more. */
+static int l_scope_startable(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  check_startable(L, engine, check_open(L, engine));
+  return 0;
+}
+
 /* Reads the task options at `index` into `spawn`. */
 static void task_options(lua_State *L, int index, struct rl_spawn *spawn) {
   static const char *const names[] = {"name", "daemon", NULL};
@@ -341,8 +349,14 @@ void rl_open_scope(lua_State *L) {
   static const luaL_Reg meta[] = {{"__tostring", l_scope_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"root", l_scope_root}, {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"startable", l_scope_startable},
+                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_SCOPE_META, "scope", methods, meta);
   rl_add_functions(L, functions);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
+  lua_settop(L, engine);
   open_top(L);
 }

@@ -63,10 +63,11 @@ static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   return rl_raise_cancellation(L, rl_engine(L));
 }
 
-static void park(lua_State *L, struct rl_engine *engine, struct rl_task *task) {
+static void park(lua_State *L, struct rl_task *task) {
   task->waiting = L;
   task->top = lua_gettop(L);
   if (L != task->thread.L) { /* a generator: nobody else may hold it */
+    struct rl_engine *engine = rl_engine_of(task->core.engine);
     rl_push_task(L, engine, task);
     lua_pushthread(L);
     lua_setiuservalue(L, -2, RL_TASK_WAITER);
@@ -118,7 +119,7 @@ int64_t rl_deadline(const struct rl_task *task) {
 struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
   struct rl_task *task = rl_can_wait(L, engine);
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
-    park(L, engine, task);
+    park(L, task);
     rille_wait_turn(&task->core); /* through the queue: nobody may spin */
     suspend(L, 0, cancelled_k);
   }
@@ -129,7 +130,7 @@ int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
             uint32_t count, int64_t due, int flags, lua_KContext ctx,
             lua_KFunction k) {
   const struct rille_cancel *by = task->core.top->by;
-  park(L, rl_engine(L), task);
+  park(L, task);
   rille_wait_start(&task->core, waiters, count, due, flags);
   if (by != NULL && !(flags & RILLE_WAIT_SHIELDED)) {
     if (shielded_now(task))
@@ -163,13 +164,20 @@ static int turn_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 int rl_turn(lua_State *L, struct rl_task *task, int results) {
-  park(L, rl_engine(L), task);
+  park(L, task);
   rille_wait_turn(&task->core);
   return suspend(L, results, turn_k);
 }
 
+/* Where the schedule is random, one call in four gives up its turn. */
+static bool keeps_turn(struct rl_task *task) {
+  struct rille_engine *engine = task->core.engine;
+  return task->core.budget > 0 &&
+         (!engine->shuffle || rille_random(engine, 4) != 0);
+}
+
 int rl_return(lua_State *L, struct rl_task *task, int results) {
-  if (task->core.budget > 0) {
+  if (keeps_turn(task)) {
     task->core.budget--;
     return results;
   }
@@ -213,7 +221,7 @@ int rl_raise_cancellation(lua_State *L, struct rl_engine *engine) {
   by->delivered = 1;
   if (++task->swallowed > RILLE_TASK_SWALLOWS) {
     rl_task_of(task)->doomed = true;
-    park(L, engine, rl_task_of(task));
+    park(L, rl_task_of(task));
     return suspend(L, 0, cancelled_k); /* never resumed: the end */
   }
   rl_push_cancellation(L, engine, by);
@@ -273,7 +281,7 @@ static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
 
 bool rl_in_cleanup(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine = RILLE_ENTRY(core->engine, struct rl_engine, core);
+  struct rl_engine *engine = rl_engine_of(core->engine);
   lua_State *L = task->waiting;
   if (core->forced || L == NULL)
     return false;

@@ -8,6 +8,17 @@
  * then a value.
  */
 #include "bind.h"
+#include <string.h>
+
+/* Finds the code that starts a task: the nearest that is not of the engine. */
+static bool find_site(lua_State *L, lua_Debug *frame) {
+  for (int level = 1; lua_getstack(L, level, frame); level++) {
+    lua_getinfo(L, "Sl", frame);
+    if (strncmp(frame->source, "@rille.", 7) != 0)
+      return true;
+  }
+  return false;
+}
 
 /* Makes the object for a task; nothing is linked yet. */
 static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
@@ -19,8 +30,7 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
   lua_setmetatable(L, -2);
   lua_pushvalue(L, spawn->scope_index);
   lua_setiuservalue(L, -2, RL_TASK_SCOPE);
-  if (lua_getstack(L, 1, &caller)) {
-    lua_getinfo(L, "Sl", &caller);
+  if (find_site(L, &caller)) {
     task->line = caller.currentline > 0 ? caller.currentline : 0;
     lua_pushstring(L, caller.short_src);
     lua_setiuservalue(L, -2, RL_TASK_SITE);
@@ -144,18 +154,49 @@ static void keep_results(lua_State *L, struct rl_task *task, int index,
   lua_setiuservalue(L, index, RL_TASK_RESULT);
 }
 
+/* Keeps what the tree looks like now, if nothing is kept. */
+static void keep_dump(lua_State *L, struct rl_engine *engine) {
+  rl_push_slot(L, engine, RL_LUA);
+  if (lua_getfield(L, -1, "failure_dump") == LUA_TNIL) {
+    rl_push_dump(L, engine);
+    lua_setfield(L, -3, "failure_dump");
+  }
+  lua_pop(L, 2);
+}
+
+/* What is noted of an error of the task at `index` is no matter unless it is
+ * the one at `error`, of which it died. */
+static void forget_others(lua_State *L, int index, int error) {
+  rl_push_task_info(L, index);
+  lua_getfield(L, -1, "noted");
+  if (!lua_rawequal(L, error, -1)) {
+    lua_pushvalue(L, error);
+    lua_setfield(L, -3, "noted");
+    lua_pushnil(L);
+    lua_setfield(L, -3, "trace");
+    lua_pushnil(L);
+    lua_setfield(L, -3, "text");
+  }
+  lua_pop(L, 2);
+}
+
 /* The task at `index` has failed with the value at `error`: tells its scope,
- * or keeps it for whoever awaits it. */
+ * or keeps it for whoever awaits it. `lock` is what it was holding, or NULL. */
 static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
-                 int index, int error) {
+                 int index, int error, const char *lock) {
   int scope = lua_gettop(L) + 1;
   luaL_checkstack(L, 16, NULL);
+  forget_others(L, index, error);
+  if (lock != NULL)
+    rl_hold_add_text(L, index, lock);
   lua_getiuservalue(L, index, RL_TASK_SCOPE);
   rl_push_failure_text(L, index, error);
   rl_push_task_info(L, index);
   lua_pushvalue(L, scope + 1);
   lua_setfield(L, -2, "text");
   if (task->core.supervised) {
+    if (engine->core.shuffle) /* for whoever explores schedules */
+      keep_dump(L, engine);
     rl_scope_fail(L, engine, scope, error, scope + 1);
   } else if (!task->core.awaited && !task->main) {
     rl_push_scope_info(L, scope);
@@ -166,27 +207,41 @@ static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
   lua_settop(L, scope - 1);
 }
 
+/* Whether the task has raised its cancellation, or its engine's end. */
+static bool is_cancelled(lua_State *L, const struct rl_engine *engine,
+                         const struct rl_task *task, int error) {
+  return engine->closing || rl_is_cancellation(L, &task->core, error);
+}
+
 void rl_task_finish(lua_State *L, struct rl_engine *engine,
                     struct rl_task *task, bool ok, int base) {
   int count = lua_gettop(L) - base + 1, index;
   enum rille_task_status status = RILLE_TASK_DONE;
+  const char *lock = NULL;
   luaL_checkstack(L, 16, NULL);
   rl_push_task(L, engine, task);
   lua_insert(L, base);
   index = base++;
   if (ok && !task->main && rl_returned_failure(L, engine, base)) {
     lua_remove(L, base);
-    ok = false;
-  } else if (!ok &&
-             (engine->closing || rl_is_cancellation(L, &task->core, base))) {
-    status = RILLE_TASK_ENDED_CANCELLED;
-    count = 1;
-  }
-  if (!ok && status == RILLE_TASK_DONE) {
     status = RILLE_TASK_FAILED;
-    count = 1;
-    fail(L, engine, task, index, base);
+  } else if (!ok) {
+    status = is_cancelled(L, engine, task, base) ? RILLE_TASK_ENDED_CANCELLED
+                                                 : RILLE_TASK_FAILED;
   }
+  if (task->core.holds != 0)
+    lock = rl_holds_abandon(L, engine, task);
+  if (lock != NULL && status != RILLE_TASK_FAILED && !engine->closing) {
+    lua_settop(L, base);
+    rl_hold_push_error(L, engine, index, ok ? 0 : base, lock);
+    lua_replace(L, base);
+    status = RILLE_TASK_FAILED;
+    lock = NULL;
+  }
+  if (status == RILLE_TASK_FAILED)
+    fail(L, engine, task, index, base, lock);
+  if (status != RILLE_TASK_DONE)
+    count = 1;
   keep_results(L, task, index, base, count);
   if (task == engine->run) {
     engine->run_done = true;
@@ -415,6 +470,13 @@ static int l_task_yield(lua_State *L) {
   return rl_turn(L, task, 0);
 }
 
+/* For the Lua part: checkpoint() is how a call begins that may suspend but
+ * perhaps need not. Raises where the task is cancelled or cannot wait; counts
+ * against the turn's budget. */
+static int l_task_checkpoint(lua_State *L) {
+  return rl_return(L, rl_enter(L, rl_engine(L)), 0);
+}
+
 const struct rl_type rl_task_type = {"task", sizeof(struct rl_task),
                                      task_source, push_case};
 
@@ -430,8 +492,13 @@ void rl_open_task(lua_State *L) {
       {"__close", l_task_close}, {"__tostring", l_task_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"current", l_task_current}, {"yield", l_task_yield}, {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"checkpoint", l_task_checkpoint},
+                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_TASK_META, "task", methods, meta);
   rl_add_functions(L, functions);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
   lua_settop(L, engine);
 }

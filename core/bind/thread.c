@@ -103,9 +103,8 @@ static struct rl_thread make_thread(lua_State *L, struct rl_engine *engine) {
   int results;
   reserve_index(L, engine);
   thread.L = lua_newthread(L);
-  rl_push_engine(L);
+  rl_push_slot(L, engine, RL_BODY);
   lua_xmove(L, thread.L, 1);
-  lua_pushcclosure(thread.L, trampoline, 1);
   if (lua_resume(thread.L, L, 0, &results) != LUA_YIELD) {
     lua_xmove(thread.L, L, 1);
     lua_error(L);
@@ -231,6 +230,7 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
   lua_resetthread(thread.L);
   if (!rille_task_ended(&task->core)) { /* no memory even for its error */
     task->results = RL_NO_MEMORY;
+    rl_holds_abandon(engine->main, engine, task);
     rille_cancel_call(&engine->core, &task->core.scope->cancel);
     rille_task_end(&task->core, RILLE_TASK_FAILED);
   }
@@ -239,6 +239,7 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
 
 void rl_thread_kill(struct rl_engine *engine, struct rl_task *task) {
   lua_State *inner = task->waiting;
+  rille_wait_unlink(&task->core); /* while its stack is still whole */
   if (inner != NULL && inner != task->thread.L)
     lua_resetthread(inner);
   bury(engine, task);
@@ -269,7 +270,7 @@ static void after_yield(struct rl_engine *engine, struct rl_task *task,
 
 void rl_thread_resume(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine = RILLE_ENTRY(core->engine, struct rl_engine, core);
+  struct rl_engine *engine = rl_engine_of(core->engine);
   struct rl_thread thread = task->thread;
   int status, results = 0;
   if (!core->started && core->top->by != NULL) {
@@ -300,6 +301,9 @@ void rl_thread_open(lua_State *L) {
   static const luaL_Reg meta[] = {{"__close", l_guard_close}, {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_add_protector(lua_touserdata(L, engine), trampoline, 3);
+  lua_pushvalue(L, engine);
+  lua_pushcclosure(L, trampoline, 1);
+  lua_setiuservalue(L, engine, RL_BODY);
   rl_new_type(L, RL_GUARD, "guard", none, meta);
   lua_newuserdatauv(L, 0, 0);
   lua_getiuservalue(L, engine, RL_GUARD);

@@ -84,9 +84,9 @@ static void want_alarm(struct rille_engine *engine, struct rille_source *source,
                        bool wanted);
 
 static const struct rille_source_type alarm_source = {"after", alarm_ready,
-                                                      want_alarm};
+                                                      want_alarm, NULL};
 static const struct rille_source_type ticker_source = {"every", alarm_ready,
-                                                       want_alarm};
+                                                       want_alarm, NULL};
 
 static void alarm_cb(struct rille_engine *engine, struct rille_timer *timer) {
   struct rl_alarm *alarm = RILLE_ENTRY(timer, struct rl_alarm, timer);

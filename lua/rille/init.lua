@@ -10,6 +10,18 @@ local rille, core = ...
 
 -- The names that each part defines: of the module, or, after "s:", of scopes.
 local parts = {
+  testing = "testing",
+  uv = "uv_call",
+  cache = "cache",
+  debounce = "debounce throttle",
+  fallback = "fallback",
+  hedge = "hedge",
+  once = "once",
+  policy = "policy",
+  singleflight = "singleflight",
+  event_bus = "event_bus s:event_bus",
+  poll = "s:poll",
+  service = "s:provide s:use s:has",
   retry = "retry retry_budget",
   breaker = "breaker",
   limiter = "limiter",
@@ -19,8 +31,10 @@ local parts = {
 local module_names, scope_names = {}, {}
 
 for part, names in pairs(parts) do
-  for scoped, name in names:gmatch "(s?:?)([%w_]+)" do
-    (scoped == "s:" and scope_names or module_names)[name] = "rille." .. part
+  for word in names:gmatch "%S+" do
+    local of_scope = word:match "^s:(.*)"
+    local known = of_scope and scope_names or module_names
+    known[of_scope or word] = "rille." .. part
   end
 end
 

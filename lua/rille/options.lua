@@ -103,7 +103,7 @@ function core.check_span(value, name, argument)
 end
 
 function core.check_function(value, name, argument)
-  core.check(value, "function", name, argument)
+  if type(value) ~= "function" then core.check(value, "function", name, argument) end
 end
 
 local function sorted_keys(map)

@@ -116,13 +116,20 @@ local function close_inner(s)
   return err
 end
 
--- Waits, cleans up, waits again for what the cleanups started, and ends `s`.
+local function has_cleanups(s)
+  local info = core.has_info(s) and core.info(s)
+  return info and (info.owned or info.defers and info.defers[1])
+end
+
+-- Waits, cleans up, waits for what the cleanups started and cleans up after
+-- that, and ends `s`.
 local function end_scope(s, ok, err)
   local waited = core.leave(s, ok, err)
-  if core.has_info(s) then
+  while has_cleanups(s) do
     clean_up(s)
     waited = core.leave(s, true) or waited
   end
+  if core.has_info(s) then core.info(s).services = nil end
   return core.finish(s, ok, waited)
 end
 
@@ -192,20 +199,33 @@ function methods.defer(s, fn, ...)
   info.defers[#info.defers + 1] = {fn = fn, n = select("#", ...), ...}
 end
 
+--- Lets `object`, which has a method `close`, be closed when the scope ends.
+-- own(scope, object) -> object
+function core.own(s, object)
+  if core.state(s) == "ended" then
+    error(core.error("closed", ("%s has ended"):format(s:name())), 0)
+  end
+  local info = core.info(s)
+  info.owned = info.owned or {}
+  info.owned[#info.owned + 1] = object
+  return object
+end
+
 --- Makes a channel that is closed when the scope ends.
 -- @function scope:channel
 -- @tparam[opt=0] number capacity as for `rille.channel`
 -- @tparam[opt] table opts
 -- @return the channel
 function methods.channel(s, capacity, opts)
-  if core.state(s) == "ended" then
-    error(core.error("closed", ("%s has ended"):format(s:name())), 0)
-  end
-  local channel = rille.channel(capacity, opts)
-  local info = core.info(s)
-  info.owned = info.owned or {}
-  info.owned[#info.owned + 1] = channel
-  return channel
+  return core.own(s, rille.channel(capacity, opts))
+end
+
+--- Makes a broadcast that is closed when the scope ends.
+-- @function scope:broadcast
+-- @tparam[opt] table opts as for `rille.broadcast`
+-- @return the broadcast
+function methods.broadcast(s, opts)
+  return core.own(s, rille.broadcast(opts))
 end
 
 -- What the trampoline of a task calls when the task has ended with scopes

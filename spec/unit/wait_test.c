@@ -10,9 +10,18 @@ static void count_wanted(struct rille_engine *engine,
   unwanted_calls += !wanted;
 }
 
-static const struct rille_source_type plain_type = {"test", NULL, NULL};
+static const struct rille_source_type plain_type = {"test", NULL, NULL, NULL};
 static const struct rille_source_type counting_type = {"test", NULL,
-                                                       count_wanted};
+                                                       count_wanted, NULL};
+
+static int moved_sum;          /* how many have come, less those that left */
+static bool left_while_linked; /* one of the task's waiters was still in */
+
+static void count_moved(struct rille_engine *engine,
+                        struct rille_source *source, bool came);
+
+static const struct rille_source_type moving_type = {"test", NULL, NULL,
+                                                     count_moved};
 
 /* Two sources; two tasks that run. */
 struct world {
@@ -29,6 +38,18 @@ static void make_world(struct world *w, void **state) {
   rille_source_init(&w->y, &plain_type);
   start_task(&w->a, &w->f->top);
   start_task(&w->b, &w->f->top);
+}
+
+static struct world *watched; /* by count_moved */
+
+static void count_moved(struct rille_engine *engine,
+                        struct rille_source *source, bool came) {
+  (void)engine, (void)source;
+  moved_sum += came ? 1 : -1;
+  if (!came)
+    left_while_linked |=
+        rille_list_first(&watched->x.waiters) == &watched->set[0].node ||
+        rille_list_first(&watched->y.waiters) == &watched->set[1].node;
 }
 
 static void wait_one(struct rille_task *task, struct rille_source *source,
@@ -251,6 +272,25 @@ static void a_source_hears_of_its_first_and_last_waiter_only(void **state) {
   assert_int_equal(1, wanted_calls);
 }
 
+static void a_source_hears_of_each_that_comes_and_leaves(void **state) {
+  struct world w;
+  make_world(&w, state);
+  watched = &w;
+  moved_sum = 0;
+  left_while_linked = false;
+  rille_source_init(&w.x, &moving_type);
+  rille_source_init(&w.y, &moving_type);
+  wait_both(&w, 10);
+  wait_one(&w.b, &w.x, RILLE_FOREVER, 0);
+  assert_int_equal(3, moved_sum);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(1, moved_sum);
+  assert_false(left_while_linked);
+  rille_wait_cancel(&w.b);
+  rille_wait_unlink(&w.b);
+  assert_int_equal(0, moved_sum);
+}
+
 static void a_limit_ends_the_wait_as_cancelled(void **state) {
   struct world w;
   make_world(&w, state);
@@ -320,6 +360,108 @@ static void of_two_even_waiters_on_a_source_either_fires(void **state) {
   assert_in_range(count_first(&w, RILLE_WAIT_EVEN), 400, 600);
 }
 
+/* Task a waits for both x and y. */
+static void wait_for_all(struct world *w, int64_t due) {
+  w->set[0].source = &w->x;
+  w->set[1].source = &w->y;
+  rille_wait_start(&w->a, w->set, 2, due, RILLE_WAIT_ALL);
+}
+
+static void a_wait_for_all_ends_with_the_last_that_fires(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  assert_ptr_equal(&w.set[1], rille_source_fire(&w.y, 0));
+  assert_int_equal(RILLE_TASK_WAITING, w.a.status);
+  assert_ptr_equal(&w.set[0], rille_source_fire(&w.x, 0));
+  assert_int_equal(RILLE_TASK_READY, w.a.status);
+  assert_int_equal(RILLE_FIRED, w.a.wait.outcome);
+}
+
+static void a_wait_for_all_unlinks_what_has_fired_alone(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 0);
+  assert_false(anyone_waits(&w.x));
+  assert_true(anyone_waits(&w.y));
+  assert_null(rille_source_fire(&w.x, 0));
+}
+
+static void a_wait_for_all_counts_the_events_of_0(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 1);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(1, w.a.wait.event);
+  assert_int_equal(2, w.a.wait.fired);
+}
+
+static void a_wait_for_all_may_have_two_waiters_on_a_source(void **state) {
+  struct world w;
+  make_world(&w, state);
+  w.set[0].source = w.set[1].source = &w.x;
+  rille_wait_start(&w.a, w.set, 2, RILLE_FOREVER, RILLE_WAIT_ALL);
+  rille_source_fire_all(&w.x, 0);
+  assert_int_equal(2, w.a.wait.event);
+  assert_int_equal(RILLE_TASK_READY, w.a.status);
+}
+
+static void a_wait_for_all_on_one_source_ends_with_it(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_one(&w.a, &w.x, RILLE_FOREVER, RILLE_WAIT_ALL);
+  rille_source_fire(&w.x, 0);
+  assert_int_equal(RILLE_TASK_READY, w.a.status);
+  assert_int_equal(1, w.a.wait.event);
+}
+
+static void a_wait_for_all_forgets_the_count_of_the_last(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 0);
+  rille_wait_cancel(&w.a);
+  run_ready(w.f);
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(RILLE_TASK_WAITING, w.a.status);
+}
+
+static void cancel_unlinks_what_a_wait_for_all_still_has(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, 10);
+  rille_source_fire(&w.x, 0);
+  rille_wait_cancel(&w.a);
+  assert_int_equal(RILLE_CANCELLED, w.a.wait.outcome);
+  assert_false(anyone_waits(&w.y));
+  assert_int_equal(RILLE_FOREVER, rille_timer_next(&w.f->engine));
+}
+
+static void the_deadline_unlinks_what_a_wait_for_all_still_has(void **state) {
+  struct world w;
+  make_world(&w, state);
+  wait_for_all(&w, 10);
+  rille_source_fire(&w.y, 0);
+  advance(w.f, 10);
+  assert_int_equal(RILLE_EXPIRED, w.a.wait.outcome);
+  assert_false(anyone_waits(&w.x));
+}
+
+static void a_source_hears_when_a_wait_for_all_leaves_it(void **state) {
+  struct world w;
+  make_world(&w, state);
+  rille_source_init(&w.x, &counting_type);
+  wanted_calls = unwanted_calls = 0;
+  wait_for_all(&w, RILLE_FOREVER);
+  rille_source_fire(&w.x, 0);
+  assert_int_equal(1, unwanted_calls);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(1, unwanted_calls);
+}
+
 static void a_source_without_a_test_is_never_ready(void **state) {
   struct world w;
   make_world(&w, state);
@@ -369,12 +511,22 @@ int main(void) {
       ENGINE_TEST(a_turn_goes_behind_what_is_ready),
       ENGINE_TEST(unlink_may_be_done_twice),
       ENGINE_TEST(a_source_hears_of_its_first_and_last_waiter_only),
+      ENGINE_TEST(a_source_hears_of_each_that_comes_and_leaves),
       ENGINE_TEST(a_limit_ends_the_wait_as_cancelled),
       ENGINE_TEST(a_limit_replaces_a_later_deadline),
       ENGINE_TEST(a_limit_leaves_an_earlier_deadline),
       ENGINE_TEST(a_limit_is_forgotten_by_the_next_wait),
       ENGINE_TEST(of_two_waiters_on_a_source_the_first_fires),
       ENGINE_TEST(of_two_even_waiters_on_a_source_either_fires),
+      ENGINE_TEST(a_wait_for_all_ends_with_the_last_that_fires),
+      ENGINE_TEST(a_wait_for_all_unlinks_what_has_fired_alone),
+      ENGINE_TEST(a_wait_for_all_counts_the_events_of_0),
+      ENGINE_TEST(a_wait_for_all_may_have_two_waiters_on_a_source),
+      ENGINE_TEST(a_wait_for_all_on_one_source_ends_with_it),
+      ENGINE_TEST(a_wait_for_all_forgets_the_count_of_the_last),
+      ENGINE_TEST(cancel_unlinks_what_a_wait_for_all_still_has),
+      ENGINE_TEST(the_deadline_unlinks_what_a_wait_for_all_still_has),
+      ENGINE_TEST(a_source_hears_when_a_wait_for_all_leaves_it),
       ENGINE_TEST(a_source_without_a_test_is_never_ready),
       ENGINE_TEST(the_end_of_a_task_wakes_who_awaits_it),
       ENGINE_TEST(the_end_of_a_task_ends_its_wait),

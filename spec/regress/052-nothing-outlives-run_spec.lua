@@ -1,0 +1,70 @@
+-- Tasks given to the root scope from somewhere inside were not waited for:
+-- rille.run returned, and they went on in the next run.
+
+local rille = require "rille"
+local helper = require "spec.helper"
+
+describe("a task of the root scope", function()
+  it("has ended when rille.run returns", function()
+    local log = helper.log()
+    rille.run({ clock = "virtual" }, function()
+      rille.root():go(function()
+        rille.sleep(1)
+        rille.root():go(function()
+          rille.sleep(1)
+          log("inner", rille.now())
+        end)
+      end)
+    end)
+    log("returned")
+    assert.equal("inner:2 returned", helper.text(log))
+  end)
+
+  it("has ended when it was started from inside another scope", function()
+    local log = helper.log()
+    rille.run({ clock = "virtual" }, function()
+      rille.scope(function()
+        rille.root():go(function() rille.sleep(5) log("root's", rille.now()) end)
+      end)
+      log("scope left", rille.now())
+    end)
+    log("returned")
+    assert.equal("scope left:0 root's:5 returned", helper.text(log))
+  end)
+
+  it("has ended when the main task raises", function()
+    local log = helper.log()
+    pcall(rille.run, { clock = "virtual" }, function()
+      rille.root():go(function()
+        local _ <close> = helper.closing(function() rille.sleep(1) log("closed") end)
+        rille.sleep(9)
+      end)
+      rille.yield()
+      error "x"
+    end)
+    log("returned")
+    assert.equal("closed returned", helper.text(log))
+  end)
+
+  it("has ended when a cleanup of the root starts it", function()
+    local log = helper.log()
+    rille.run({ clock = "virtual" }, function()
+      local root = rille.root()
+      root:defer(function()
+        root:go(function() rille.sleep(1) log("late") end)
+      end)
+    end)
+    log("returned")
+    assert.equal("late returned", helper.text(log))
+  end)
+
+  it("does not show up in the next run", function()
+    local log = helper.log()
+    for _ = 1, 2 do
+      rille.run({ clock = "virtual" }, function()
+        rille.root():go(function() rille.yield() log(rille.root():active()) end)
+      end)
+    end
+    assert.equal("1 1", helper.text(log))
+  end)
+end)
