@@ -37,6 +37,29 @@ describe("a breaker", function()
   -- gobreaker: outcomes that always count as successes.
   it("does not open where is_failure says no", plays({ failure_threshold = 1,
     is_failure = function() return false end }, "ff ff f C"))
+
+  for _, kind in ipairs { "rate_limited", "bulkhead_full", "circuit_open" } do
+    it("does not count the refusal of another policy: " .. kind, function()
+      run(function()
+        local breaker, refuse = rille.breaker { failure_threshold = 1 }, nil
+        if kind == "rate_limited" then
+          local limiter = rille.limiter { rate = 0, burst = 1 }
+          limiter:acquire()
+          function refuse() return limiter:try_acquire() end
+        elseif kind == "bulkhead_full" then
+          local bulkhead = rille.bulkhead { max = 1 }
+          bulkhead:acquire()
+          function refuse() return bulkhead:call(print) end
+        else
+          local inner = rille.breaker {}
+          inner:isolate()
+          function refuse() return inner:call(print) end
+        end
+        refused(kind, breaker:call(refuse))
+        assert.equal("closed", breaker:state())
+      end)
+    end)
+  end
 end)
 
 describe("breaker:call", function()

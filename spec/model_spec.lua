@@ -1,6 +1,6 @@
 local rille = require "rille"
 local helper = require "spec.helper"
-local run, generator = helper.run, helper.generator
+local run = helper.run
 
 local seed = math.tointeger(tonumber(os.getenv("SEED"))) or 20260101
 

@@ -90,8 +90,8 @@ describe("policy circuit_breaker", function()
   end)
 
   with("breaker retry", "inside retry(7) lets three calls through, error open", function()
-    local p = rille.policy { circuit_breaker = { failure_threshold = 3 },
-      retry = { delay = 0, max_retries = 6 } }
+    local p = rille.policy { circuit_breaker = { failure_threshold = 3, reset_timeout = math.huge },
+      retry = { delay = 0, max_retries = 6, retry_if = function() return true end } }
     local fn, calls = failing(99)
     refused("circuit_open", p:call(fn))
     assert.equal(3, calls.n)

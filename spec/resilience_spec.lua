@@ -116,12 +116,16 @@ describe("policies in each other", function()
     end)
   end)
 
-  it("a refusal of a limiter is a failure of the breaker around it", function()
+  it("a refusal of a limiter is no failure of the breaker around it, unless it is to be", function()
     run(function()
-      local breaker, limiter = rille.breaker { failure_threshold = 1 }, rille.limiter { rate = 0 }
+      local limiter = rille.limiter { rate = 0 }
       limiter:acquire()
-      refused("rate_limited", breaker:call(limiter.call, limiter, error))
-      assert.equal("open", breaker:state())
+      local default = rille.breaker { failure_threshold = 1 }
+      refused("rate_limited", default:call(limiter.call, limiter, error))
+      assert.equal("closed", default:state())
+      local asked = rille.breaker { failure_threshold = 1, is_failure = function() return true end }
+      refused("rate_limited", asked:call(limiter.call, limiter, error))
+      assert.equal("open", asked:state())
     end)
   end)
 

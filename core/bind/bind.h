@@ -168,6 +168,7 @@ struct rl_scope {
   uint32_t failures; /* in info.errors */
   bool keep_going;   /* on_error = "continue" */
   bool secluded;     /* inherit = "cancel": no services, no defaults */
+  bool layered;      /* its tasks have policies by default */
   bool report;       /* failures go to stderr at once: the host's root */
 };
 
@@ -234,6 +235,10 @@ void rl_check_options(lua_State *L, int index, const char *const known[]);
 /* Pushes option `name` of the table at `index` (or nil) and returns its type;
  * raises unless it is nil or of type `type`. */
 int rl_option(lua_State *L, int index, const char *name, int type);
+
+/* Pushes a table of those options at `index` that are in `names`, a list that
+ * ends with NULL; or nil, if none is given. */
+void rl_push_options(lua_State *L, int index, const char *const names[]);
 
 /* An option that is a span or an instant; `fallback` if it is nil. */
 int64_t rl_option_span(lua_State *L, int index, const char *name,
@@ -491,6 +496,9 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
 
 /* Gives the scope at `index` the reason at `reason`, if it has none yet. */
 void rl_scope_set_reason(lua_State *L, int index, int reason);
+
+/* Pushes the function `name` of the Lua part rille.layers. */
+void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
 
 /* Takes a failure, at `error`, with its text for people at `trace`, into the
  * list of the scope at `index`. */

@@ -103,6 +103,14 @@ static void record(lua_State *L, struct rl_breaker *breaker,
     lua_error(L);
 }
 
+/* True for the refusal of another policy, which made no call: it says nothing
+ * of what the breaker guards. */
+static bool is_refusal(lua_State *L, struct rl_engine *engine) {
+  return rl_is_error(L, engine, BASE + 1, "circuit_open") ||
+         rl_is_error(L, engine, BASE + 1, "rate_limited") ||
+         rl_is_error(L, engine, BASE + 1, "bulkhead_full");
+}
+
 /* What the failure, whose error is at BASE + 1, counts as. False, with an
  * error at the top, if the user's function does not tell. */
 static bool ask_outcome(lua_State *L, struct rl_engine *engine,
@@ -111,8 +119,9 @@ static bool ask_outcome(lua_State *L, struct rl_engine *engine,
   if (rl_is_cancellation(L, engine->core.current, BASE + 1))
     return true;
   if (lua_getiuservalue(L, 1, BREAKER_IS_FAILURE) == LUA_TNIL) {
-    *outcome = RILLE_CALL_FAILED;
     lua_pop(L, 1);
+    if (!is_refusal(L, engine))
+      *outcome = RILLE_CALL_FAILED;
     return true;
   }
   lua_pushvalue(L, BASE + 1);

@@ -5,12 +5,14 @@
 
 static const char engine_key = 0;
 
-/* A light userdata has no length, so nothing that is too short is read. */
+/* A light userdata has no length; what has one and is no userdata has no
+ * address. */
 void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object = lua_touserdata(L, index);
-  if (object == NULL || lua_rawlen(L, index) < type->size)
+  const struct rl_type *const *object;
+  if (lua_rawlen(L, index) < type->size)
     return NULL;
-  return *object == type ? (void *)object : NULL;
+  object = lua_touserdata(L, index);
+  return object != NULL && *object == type ? (void *)object : NULL;
 }
 
 void *rl_check(lua_State *L, int index, const struct rl_type *type) {
@@ -222,6 +224,23 @@ int rl_option(lua_State *L, int index, const char *name, int type) {
   return got;
 }
 
+void rl_push_options(lua_State *L, int index, const char *const names[]) {
+  int list = lua_gettop(L) + 1;
+  lua_pushnil(L);
+  for (; *names != NULL && lua_istable(L, index); names++) {
+    lua_pushstring(L, *names);
+    if (lua_rawget(L, index) == LUA_TNIL) {
+      lua_pop(L, 1);
+      continue;
+    }
+    if (lua_isnil(L, list)) {
+      lua_newtable(L);
+      lua_replace(L, list);
+    }
+    lua_setfield(L, list, *names);
+  }
+}
+
 int64_t rl_option_span(lua_State *L, int index, const char *name,
                        int64_t fallback) {
   int64_t span = fallback;
@@ -316,9 +335,9 @@ static int l_closable(lua_State *L) {
 /* For the Lua part: is(value, type) tells whether the value is an object of
  * the engine of that type. */
 static int l_is(lua_State *L) {
+  const struct rl_type *type = NULL;
   static const struct rl_type *const types[] = {
       &rl_breaker_type, &rl_limiter_type, &rl_budget_type};
-  const struct rl_type *type = NULL;
   const char *name = luaL_checkstring(L, 2);
   for (size_t i = 0; i < sizeof types / sizeof *types && type == NULL; i++)
     if (strcmp(types[i]->name, name) == 0)

@@ -40,8 +40,12 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
 
 static void check_run_options(lua_State *L, int index) {
   static const char *const names[] = {
-      "name",     "timeout", "deadline", "shield", "inherit",  "concurrency",
-      "on_error", "grace",   "clock",    "seed",   "schedule", NULL};
+      "clock",   "seed",         "schedule", /* and those of a scope but for
+                                                `parent` */
+      "name",    "timeout",      "deadline",        "shield",
+      "inherit", "concurrency",  "on_error",        "grace",
+      "retry",   "task_timeout", "circuit_breaker", "limiter",
+      NULL};
   rl_check_options(L, index, names);
 }
 

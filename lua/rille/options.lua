@@ -34,6 +34,7 @@ local kinds = {
   factor = {"a number from 1", function(v) return number(v, 1, huge) end},
   fraction = {"a number above 0, up to 1", function(v) return number(v, 0, 1) and v > 0 end},
   any = {"a value", function(v) return v ~= nil end},
+  off = {"false", function(v) return v == false end},
 }
 
 -- Lets an option be an object: add_kind("limiter", "a rille.limiter", test).

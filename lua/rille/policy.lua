@@ -48,11 +48,9 @@ core.layer_kinds = {
   timeout = "seconds",
 }
 
-local read_retry = core.retry_reader("policy", 1)
-
 -- name -> makes the object of a layer from its options
 local makers = {
-  retry = read_retry,
+  retry = core.retry_reader("policy", 1),
   cache = function(opts) return core.is_cache(opts) and opts or rille.cache(opts) end,
   hedge = function(opts) return core.hedge_options(opts) end,
   circuit_breaker = function(opts) return rille.breaker(opts) end,
@@ -95,8 +93,8 @@ end
 
 layers.total_timeout = layers.timeout
 
-function layers.retry(policy)
-  return function(fn, ...) return core.retry(policy, fn, ...) end
+function layers.retry(o)
+  return function(fn, ...) return core.retry(o, fn, ...) end
 end
 
 function layers.hedge(o)
@@ -118,7 +116,7 @@ function core.make_layers(o)
   local made = {}
   for key, value in pairs(o) do
     local make = makers[key]
-    if make and not is_caller(value) then value = make(value) end
+    if make and value and not is_caller(value) then value = make(value) end
     made[key] = value
   end
   return made
