@@ -41,7 +41,8 @@ describe("a breaker", function()
   for _, kind in ipairs { "rate_limited", "bulkhead_full", "circuit_open" } do
     it("does not count the refusal of another policy: " .. kind, function()
       run(function()
-        local breaker, refuse = rille.breaker { failure_threshold = 1 }, nil
+        local breaker = rille.breaker { failure_threshold = 1 }
+        local refuse
         if kind == "rate_limited" then
           local limiter = rille.limiter { rate = 0, burst = 1 }
           limiter:acquire()

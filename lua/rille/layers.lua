@@ -6,7 +6,7 @@ What a scope has by default is worked out once, when it is opened, and kept in
 its info: its own options over those that it inherits. The C part asks for it
 only where there is something to ask for: see core/bind/block.c and scope.c.
 ]]
-local rille, core = ...
+local _, core = ...
 
 core.load "rille.policy"
 
