@@ -162,14 +162,21 @@ enum rl_scope_slot {
   RL_SCOPE_SLOTS = RL_SCOPE_INFO
 };
 
+/* A frame of a Lua stack, to be known again. */
+struct rl_frame {
+  const void *place;
+  const void *function; /* NULL: the frame lasts, by whatever tail calls */
+};
+
 struct rl_scope {
   const struct rl_type *type;
   struct rille_scope core;
-  uint32_t failures; /* in info.errors */
-  bool keep_going;   /* on_error = "continue" */
-  bool secluded;     /* inherit = "cancel": no services, no defaults */
-  bool layered;      /* its tasks have policies by default */
-  bool report;       /* failures go to stderr at once: the host's root */
+  struct rl_frame frame; /* whose block it is: see suspend.c */
+  uint32_t failures;     /* in info.errors */
+  bool keep_going;       /* on_error = "continue" */
+  bool secluded;         /* inherit = "cancel": no services, no defaults */
+  bool layered;          /* its tasks have policies by default */
+  bool report;           /* failures go to stderr at once: the host's root */
 };
 
 static inline struct rl_task *rl_task_of(struct rille_task *task) {
@@ -337,8 +344,12 @@ void rl_give(lua_State *L, struct rille_waiter *peer);
 /* Pushes the value that a woken peer offers. */
 void rl_take(lua_State *L, struct rille_waiter *peer);
 
-/* Whether a parked task stands in a <close> handler. */
+/* Whether a parked task stands in a <close> handler, and the scope whose
+ * cancellation it meets was not opened in there. */
 bool rl_in_cleanup(struct rille_task *task);
+
+/* The frame at `level` of L; `lasts`: for as long as it will be asked for. */
+struct rl_frame rl_frame_at(lua_State *L, int level, bool lasts);
 
 /* protect.c: calling a user's function under protection */
 

@@ -397,6 +397,32 @@ static int l_channel_close(lua_State *L) {
   return 0;
 }
 
+static int wait_closed_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_resumed(L, ctx, wait_closed_k);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/***
+Waits until the channel is closed, be it drained or not: how a producer learns
+that nobody wants more. Suspends unless it is closed.
+@function channel:wait_closed
+@treturn boolean true
+@raise cancelled
+@usage output:wait_closed() source:cancel()
+*/
+static int l_channel_wait_closed(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  struct rl_task *task = rl_enter(L, engine);
+  lua_settop(L, 1);
+  if (!channel->core.closed)
+    return rl_wait_one(L, task, &channel->core.close, 0, 0, wait_closed_k);
+  lua_pushboolean(L, 1);
+  return rl_return(L, task, 1);
+}
+
 /* __close: without an error, whatever made the block end. */
 static int l_channel_leave(lua_State *L) {
   rille_channel_close(&check_channel(L)->core);
@@ -631,10 +657,13 @@ void rl_add_receiving(lua_State *L, int slot) {
 }
 
 void rl_open_channel(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"send", l_channel_send},           {"try_send", l_channel_try_send},
-      {"send_many", l_channel_send_many}, {"close", l_channel_close},
-      {"stats", rl_channel_stats},        {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"send", l_channel_send},
+                                     {"try_send", l_channel_try_send},
+                                     {"send_many", l_channel_send_many},
+                                     {"wait_closed", l_channel_wait_closed},
+                                     {"close", l_channel_close},
+                                     {"stats", rl_channel_stats},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_channel_leave},
                                   {"__tostring", l_channel_tostring},
                                   {NULL, NULL}};

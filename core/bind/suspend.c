@@ -262,29 +262,81 @@ static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
   return !same;
 }
 
-static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
-  lua_Debug frame, caller;
-  for (int level = 0; lua_getstack(L, level, &frame); level++) {
-    lua_getinfo(L, "nSt", &frame);
-    if (strcmp(frame.namewhat, "metamethod") == 0 && frame.name != NULL &&
-        strcmp(frame.name, "close") == 0)
-      return true;
-    if (*frame.namewhat == '\0' && !frame.istailcall &&
-        lua_getstack(L, level + 1, &caller)) {
-      lua_getinfo(L, "S", &caller);
-      if (strcmp(caller.what, "C") == 0 && unwinds(L, engine, &frame, &caller))
-        return true;
-    }
+static bool is_handler(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
+                       int level) {
+  lua_Debug caller;
+  lua_getinfo(L, "nSt", frame);
+  if (strcmp(frame->namewhat, "metamethod") == 0 && frame->name != NULL &&
+      strcmp(frame->name, "close") == 0)
+    return true;
+  if (*frame->namewhat != '\0' || frame->istailcall ||
+      !lua_getstack(L, level + 1, &caller))
+    return false;
+  lua_getinfo(L, "S", &caller);
+  return strcmp(caller.what, "C") == 0 && unwinds(L, engine, frame, &caller);
+}
+
+static const void *function_of(lua_State *L, lua_Debug *frame) {
+  const void *function;
+  lua_getinfo(L, "f", frame);
+  function = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return function;
+}
+
+struct rl_frame rl_frame_at(lua_State *L, int level, bool lasts) {
+  struct rl_frame found = {NULL, NULL};
+  lua_Debug frame;
+  if (lua_getstack(L, level, &frame)) {
+    found.place = frame.i_ci;
+    found.function = lasts ? NULL : function_of(L, &frame);
   }
-  return false;
+  return found;
+}
+
+static bool is_frame(lua_State *L, lua_Debug *frame,
+                     const struct rl_frame *known) {
+  return known != NULL && frame->i_ci == known->place &&
+         (known->function == NULL || function_of(L, frame) == known->function);
+}
+
+/* The block of the scope that the cancellation `by` is of, if it is a block
+ * of `task`. */
+static const struct rl_frame *block_of(const struct rille_task *task,
+                                       const struct rille_cancel *by) {
+  const struct rille_scope *block = task->block;
+  while (block != NULL && &block->cancel != by)
+    block = block->under;
+  return block != NULL ? &rl_scope_of((struct rille_scope *)block)->frame
+                       : NULL;
+}
+
+enum stand { IN_NEITHER, IN_HANDLER, IN_BLOCK };
+
+/* What comes first from the top of the stack: a handler, or the frame `block`
+ * (NULL: none), in which the scope was opened that is cancelled. */
+static enum stand find_stand(lua_State *L, struct rl_engine *engine,
+                             const struct rl_frame *block) {
+  lua_Debug frame;
+  for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    if (is_frame(L, &frame, block))
+      return IN_BLOCK;
+    if (is_handler(L, engine, &frame, level))
+      return IN_HANDLER;
+  }
+  return IN_NEITHER;
 }
 
 bool rl_in_cleanup(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
   struct rl_engine *engine = rl_engine_of(core->engine);
   lua_State *L = task->waiting;
+  const struct rl_frame *block = block_of(core, core->top->by);
+  enum stand stand;
   if (core->forced || L == NULL)
     return false;
-  return stands_in_handler(L, engine) ||
-         (L != task->thread.L && stands_in_handler(task->thread.L, engine));
+  stand = find_stand(L, engine, block);
+  if (stand == IN_NEITHER && L != task->thread.L)
+    stand = find_stand(task->thread.L, engine, block);
+  return stand == IN_HANDLER;
 }
