@@ -91,7 +91,7 @@ static void place_wanted(struct rille_engine *engine,
 }
 
 static const struct rille_source_type place_type = {"acquire", NULL,
-                                                    place_wanted};
+                                                    place_wanted, NULL};
 
 /* Parks the task, whose place is pushed, until it has `tokens`. */
 static int wait_for(lua_State *L, struct rl_limiter *limiter,
