@@ -192,6 +192,12 @@ static inline struct rl_engine *rl_engine_of(struct rille_engine *engine) {
   return RILLE_ENTRY(engine, struct rl_engine, core);
 }
 
+/* lua_settop, which costs more, where there is nothing to do. */
+static inline void rl_settop(lua_State *L, int top) {
+  if (lua_gettop(L) != top)
+    lua_settop(L, top);
+}
+
 /* helpers.c: arguments, options, times */
 
 /* The object of `type` at `index`, or NULL. */
@@ -331,10 +337,12 @@ int rl_return(lua_State *L, struct rl_task *task, int results);
 
 /* First thing in each continuation: how the wait ended. Raises if cancelled;
  * does not return if somebody else than the engine resumed. */
-enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx, lua_KFunction k);
+enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k);
 
 /* The same, but returns RILLE_CANCELLED. */
-enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k);
+enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k);
 
 /* Raises the cancellation of the running task. */
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);

@@ -161,7 +161,7 @@ static int join(lua_State *L, struct rl_scope *scope, bool waited);
 
 static int join_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, join_k);
+  rl_outcome(L, rl_engine(L), ctx, join_k);
   return join(L, rl_check(L, 1, &rl_scope_type), true);
 }
 

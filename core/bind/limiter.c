@@ -159,7 +159,7 @@ static enum taking take(lua_State *L, struct rl_limiter *limiter,
 
 static int acquire_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, acquire_k);
+  rl_resumed(L, rl_engine(L), ctx, acquire_k);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -270,7 +270,7 @@ static int call_function(lua_State *L) {
 
 static int admitted_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, admitted_k);
+  rl_resumed(L, rl_engine(L), ctx, admitted_k);
   lua_pop(L, 1); /* the place */
   return call_function(L);
 }

@@ -243,7 +243,7 @@ static int use_default(lua_State *L, struct rl_task *task) {
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  if (rl_resumed(L, ctx, wait_k) == RILLE_EXPIRED)
+  if (rl_resumed(L, engine, ctx, wait_k) == RILLE_EXPIRED)
     return expire(L, engine);
   return complete(L, engine, check_selector(L),
                   engine->core.current->wait.fired, true);

@@ -58,7 +58,7 @@ static int refuse(lua_State *L, struct rl_engine *engine) {
 
 static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, cancelled_k);
+  rl_outcome(L, rl_engine(L), ctx, cancelled_k);
   return rl_raise_cancellation(L, rl_engine(L));
 }
 
@@ -158,7 +158,7 @@ int rl_wait_shielded(lua_State *L, struct rl_task *task,
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, turn_k);
+  rl_outcome(L, rl_engine(L), ctx, turn_k);
   return (int)ctx;
 }
 
@@ -193,8 +193,8 @@ static int refuse_resume(lua_State *L, struct rl_engine *engine,
   return lua_yieldk(L, 1, ctx, k);
 }
 
-enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-  struct rl_engine *engine = rl_engine(L);
+enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k) {
   struct rille_task *current = engine->core.current;
   struct rl_task *task = current != NULL ? rl_task_of(current) : NULL;
   if (task == NULL || task->waiting != L || engine->running != L)
@@ -207,10 +207,11 @@ enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   return (enum rille_outcome)current->wait.outcome;
 }
 
-enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-  enum rille_outcome outcome = rl_outcome(L, ctx, k);
+enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k) {
+  enum rille_outcome outcome = rl_outcome(L, engine, ctx, k);
   if (outcome == RILLE_CANCELLED)
-    rl_raise_cancellation(L, rl_engine(L));
+    rl_raise_cancellation(L, engine);
   return outcome;
 }
 
@@ -221,7 +222,8 @@ int rl_raise_cancellation(lua_State *L, struct rl_engine *engine) {
   if (++task->swallowed > RILLE_TASK_SWALLOWS) {
     rl_task_of(task)->doomed = true;
     park(L, rl_task_of(task));
-    return suspend(L, rl_task_of(task), 0, cancelled_k); /* never resumed: the end */
+    return suspend(L, rl_task_of(task), 0,
+                   cancelled_k); /* never resumed: the end */
   }
   rl_push_cancellation(L, engine, by);
   return lua_error(L);
