@@ -20,12 +20,13 @@ end
 -- break it, and a receiver is known by having a state.
 -- class(name, methods, text) gives two functions: new(state) makes an object,
 -- state(object, method) finds its state or raises. `text(state)` is what
--- tostring says after the name.
-function core.class(name, methods, text)
+-- tostring says after the name. `metamethods` (optional) becomes the metatable.
+function core.class(name, methods, text, metamethods)
   local states = setmetatable({}, {__mode = "k"})
   local title = "rille." .. name
-  local meta = {__index = methods, __newindex = refuse_field, __name = title,
-    __metatable = title}
+  local meta = metamethods or {}
+  meta.__index, meta.__newindex = methods, refuse_field
+  meta.__name, meta.__metatable = title, title
 
   function meta.__tostring(object) return title .. ": " .. text(states[object]) end
 

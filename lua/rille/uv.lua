@@ -20,6 +20,7 @@ local texts = {
   ECONNREFUSED = "connection refused",
   ECONNRESET = "connection reset by peer",
   EHOSTUNREACH = "host is unreachable",
+  EINVAL = "invalid argument",
   EMFILE = "too many open files",
   ENETUNREACH = "network is unreachable",
   ENOTCONN = "socket is not connected",
@@ -30,7 +31,10 @@ local texts = {
 --- For other parts: the error object for what luv has told. `what` (optional)
 -- says what was tried: "connect to example.org:80".
 function core.io_error(err, what)
-  if rille.is_error(err) then return err end
+  if rille.is_error(err) then
+    if not what then return err end
+    return core.error("io", what .. ": " .. err.message, {code = err.code})
+  end
   local code, text = tostring(err):match "^([%u%d_]+):?%s*(.*)$"
   if not code then code, text = "EUNKNOWN", tostring(err) end
   if text == "" then text = texts[code] or "system error" end
