@@ -24,8 +24,8 @@ end
 -- Runs fn with io.stderr replaced; returns what was written there.
 local function captured(fn)
   local text, stderr = {}, io.stderr
-  io.stderr = {write = function(_, ...) text[#text + 1] = table.concat{...} end}
-  local _ <close> = helper.closing(function() io.stderr = stderr end)
+  rawset(io, "stderr", {write = function(_, ...) text[#text + 1] = table.concat{...} end})
+  local _ <close> = helper.closing(function() rawset(io, "stderr", stderr) end)
   fn()
   return table.concat(text)
 end

@@ -22,7 +22,7 @@ struct rl_selector {
   uint32_t count;
   bool ordered;
   bool has_default;
-  bool renews; /* some object stands for its source */
+  bool renews;     /* some object stands for its source */
   int64_t timeout; /* ns; RILLE_FOREVER */
   struct rl_case cases[];
 };

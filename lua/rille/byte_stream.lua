@@ -16,8 +16,8 @@ local rille, core = ...
 core.load "rille.common"
 core.load "rille.uv"
 local buffers = core.load "rille.byte_buffer"
-local uv = rille.uv()
 
+rille.uv() -- or an error that names the package
 core.ignore_sigpipe()
 
 local LINE = 65536 -- bytes of a line or a delimited piece, unless said otherwise
