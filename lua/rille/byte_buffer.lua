@@ -18,8 +18,8 @@ back: nothing is lost, the next read finds it. Only one task reads at a time.
 `reader`, the last argument of every read, is the object that the user has: kept
 while the read waits, so that it is not collected.
 
-    buffer = {incoming=, rest=, at=, held=, start=, stop=, started=, ended=,
-              reader=, pieces=, front=, selected=}
+    buffer = {incoming=, rest=, at=, held=, started=, ended=, reader=, pieces=,
+              front=, selected=}
 ]]
 local rille, core = ...
 
@@ -29,11 +29,9 @@ local concat, find, sub = table.concat, string.find, string.sub
 
 local M = {}
 
--- A buffer is also the guard of a read that may wait: closed when that ends.
-local guard = {}
-
--- Puts back what an unfinished read has collected.
-function guard.__close(buffer)
+-- Puts back what an unfinished read has collected. A buffer is also the guard of
+-- a read that may wait: closed when that ends.
+local function end_read(buffer)
   buffer.reader = nil
   local pieces = buffer.pieces
   if not pieces then return end
@@ -41,12 +39,18 @@ function guard.__close(buffer)
   buffer.rest, buffer.at = concat(pieces), 1
 end
 
---- A buffer without a source yet: `buffer.start()` is to begin the reading, so
--- that `feed` and `finish` are called, `buffer.stop()` is to pause it.
-function M.new()
-  return setmetatable({
-    incoming = rille.channel(math.huge), rest = "", at = 1, held = 0, started = false,
-  }, guard)
+--- Makes a kind of buffers: `start(buffer)` begins the reading, so that `feed`
+-- and `finish` are called, `stop(buffer)` pauses it. new(buffer) makes one of
+-- a table, which may have fields of its own. There are many of them, and most
+-- wait: so what a waiting one does not need is not in it.
+function M.class(start, stop)
+  local meta = {__close = end_read, __index = {
+    rest = "", at = 1, held = 0, started = false, start = start, stop = stop,
+  }}
+  return function(buffer)
+    buffer.incoming = rille.channel(math.huge)
+    return setmetatable(buffer, meta)
+  end
 end
 
 --- A piece has come. From callbacks.
@@ -56,7 +60,7 @@ function M.feed(buffer, piece)
   buffer.incoming:try_send(piece)
   if held > HIGH then
     buffer.started = false
-    buffer.stop()
+    buffer:stop()
   end
 end
 
@@ -67,10 +71,10 @@ function M.finish(buffer, err)
 end
 
 -- Starts a source that is paused, once all that it had brought is taken.
-local function start(buffer)
+local function resume(buffer)
   if buffer.started or buffer.ended or #buffer.incoming > 0 then return end
   buffer.held, buffer.started = 0, true
-  buffer.start()
+  buffer:start()
 end
 
 -- What a select was offered and has not taken is unread again.
@@ -97,17 +101,11 @@ end
 
 -- The next piece. Suspends. For a read that is guarded.
 local function receive(buffer)
-  if not buffer.started then start(buffer) end
+  if not buffer.started then resume(buffer) end
   local piece, err = buffer.incoming:recv()
   if not piece then return nil, err end
   buffer.held = buffer.held - #piece
   return piece
-end
-
-local function wait_piece(buffer, reader)
-  buffer.reader = reader
-  local _ <close> = buffer
-  return receive(buffer)
 end
 
 -- What is left of the last piece, if anything.
@@ -125,7 +123,9 @@ function M.read(buffer, reader)
     core.checkpoint()
     return take_rest(buffer)
   end
-  return wait_piece(buffer, reader)
+  buffer.reader = reader
+  local _ <close> = buffer
+  return receive(buffer)
 end
 
 -- Begins to collect pieces, the rest being the first. The buffer must be
@@ -255,7 +255,7 @@ function M.source(buffer)
     buffer.front:try_send(take_rest(buffer))
     return buffer.front
   end
-  start(buffer)
+  resume(buffer)
   return buffer.incoming
 end
 

@@ -26,37 +26,37 @@ local concat, sub = table.concat, string.sub
 
 local methods, metamethods = {}, {}
 
--- state: {handle = (nil once closed), name=, buffer=, owner=, failed=, on_close=}
--- `failed` is the error that broke the stream.
+-- A state is a buffer with {handle = (nil once closed), name=, owner=, failed=}:
+-- `owner` is the set below, `failed` the error that broke the stream.
 local new, state_of = core.class("byte_stream", methods, function(state)
   return ("%s (%s)"):format(state.name, not state.handle and "closed"
-    or state.failed and "broken" or state.buffer.ended and "ended" or "open")
+    or state.failed and "broken" or state.ended and "ended" or "open")
 end, metamethods)
 
 local M = {}
 
--- scope -> {[state] = true}: what is closed when the scope ends. The set is an
--- object with a method `close` as core.own wants it.
+-- scope -> {[state] = close}: what is closed when the scope ends. The set is an
+-- object with a method `close`, as core.own wants it.
 local sets = setmetatable({}, {__mode = "k"})
 
 local set_meta = {__index = {}}
 
 function set_meta.__index.close(set)
-  for state in next, set do
+  for state, close in next, set do
     set[state] = nil
-    state:close()
+    close(state)
   end
 end
 
---- Lets `state`, which has a method `close`, be closed when the scope ends.
--- Returns the set that it is in: `set[state] = nil` takes it out.
-function M.own(scope, state)
+--- Lets close(state) be called when the scope ends. Returns the set that the
+-- state is in: `set[state] = nil` takes it out.
+function M.own(scope, state, close)
   local set = sets[scope]
   if not set then
     set = core.own(scope, setmetatable({}, set_meta))
     sets[scope] = set
   end
-  set[state] = true
+  set[state] = close
   return set
 end
 
@@ -81,29 +81,25 @@ local function close_state(state)
   state.handle = nil
   state.owner[state] = nil
   if not handle:is_closing() then handle:close() end
-  if not state.buffer.ended then buffers.finish(state.buffer, end_error(state)) end
+  if not state.ended then buffers.finish(state, end_error(state)) end
 end
 
--- What the buffer needs of the handle.
-local function connect_buffer(state, buffer)
+local function start_reading(state)
   local function on_read(err, piece)
-    if piece then return buffers.feed(buffer, piece) end
+    if piece then return buffers.feed(state, piece) end
     if err then broken(state, err) end
-    buffers.finish(buffer, err and state.failed or end_error(state))
+    buffers.finish(state, err and state.failed or end_error(state))
   end
-  function buffer.start()
-    local ok, err = state.handle:read_start(on_read)
-    if not ok then on_read(err) end
-  end
-  function buffer.stop() state.handle:read_stop() end
-  return buffer
+  local ok, err = state.handle:read_start(on_read)
+  if not ok then on_read(err) end
 end
+
+local new_state = buffers.class(start_reading, function(state) state.handle:read_stop() end)
 
 --- Makes a stream of an open handle. It belongs to `scope`.
 function M.new(handle, name, scope)
-  local state = {handle = handle, name = name, close = close_state}
-  state.buffer = connect_buffer(state, buffers.new())
-  state.owner = M.own(scope, state)
+  local state = new_state{handle = handle, name = name}
+  state.owner = M.own(scope, state, close_state)
   return new(state)
 end
 
@@ -129,7 +125,7 @@ end
 -- @raise cancelled: what has come is still there; when another task reads
 -- @usage local header, err = conn:read(4)
 function methods.read(stream, n)
-  local buffer = state_of(stream, "read").buffer
+  local buffer = state_of(stream, "read")
   if n == nil then return buffers.read(buffer, stream) end
   core.check(n, "count", "read", 1)
   return buffers.read_exactly(buffer, n, stream)
@@ -143,7 +139,7 @@ end
 -- @raise as `read`
 function methods.read_all(stream, max)
   if max ~= nil then core.check(max, "count", "read_all", 1) end
-  return buffers.read_all(state_of(stream, "read_all").buffer, max or math.huge, stream)
+  return buffers.read_all(state_of(stream, "read_all"), max or math.huge, stream)
 end
 
 --- Reads up to a delimiter, which is taken but not returned. Suspends.
@@ -155,7 +151,7 @@ end
 -- @raise as `read`
 -- @usage local head, err = conn:read_until("\r\n\r\n", 8192)
 function methods.read_until(stream, delimiter, max)
-  local buffer = state_of(stream, "read_until").buffer
+  local buffer = state_of(stream, "read_until")
   core.check(delimiter, "string", "read_until", 1)
   if delimiter == "" then core.arg_error("read_until", 1, "the delimiter is empty") end
   return buffers.read_until(buffer, delimiter, check_limit(max, "read_until", 2), stream)
@@ -178,7 +174,7 @@ end
 -- @treturn string the line without its end; nil and an error as `read_until`
 -- @raise as `read`
 function methods.read_line(stream, max)
-  local buffer = state_of(stream, "read_line").buffer
+  local buffer = state_of(stream, "read_line")
   return read_line(buffer, check_limit(max, "read_line", 1), stream)
 end
 
@@ -195,19 +191,19 @@ end
 -- @return an iterator; it raises `io` and `too_large`
 -- @usage for line in conn:lines() do print(line) end
 function methods.lines(stream, max)
-  local buffer = state_of(stream, "lines").buffer
+  local buffer = state_of(stream, "lines")
   max = check_limit(max, "lines", 1)
   return function() return pass(read_line(buffer, max, stream)) end
 end
 
 -- The stream itself iterates over its pieces as they come.
 function metamethods.__call(stream)
-  return pass(buffers.read(state_of(stream, "iterate").buffer, stream))
+  return pass(buffers.read(state_of(stream, "iterate"), stream))
 end
 
 -- For select: the next piece.
 function metamethods.__source(stream)
-  return buffers.source(state_of(stream, "select").buffer)
+  return buffers.source(state_of(stream, "select"))
 end
 
 -- Gives libuv what the kernel has not taken, and waits until that is gone. It
@@ -369,11 +365,11 @@ end
 -- the kernel has not taken), `paused` (reading waits for a task), `closed`
 function methods.stats(stream)
   local state = state_of(stream, "stats")
-  local handle, buffer = state.handle, state.buffer
+  local handle = state.handle
   return {
-    buffered = buffers.size(buffer),
+    buffered = buffers.size(state),
     writing = handle and handle:get_write_queue_size() or 0,
-    paused = not buffer.started and not buffer.ended and #buffer.incoming > 0,
+    paused = not state.started and not state.ended and #state.incoming > 0,
     closed = handle == nil,
   }
 end

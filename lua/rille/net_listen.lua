@@ -26,7 +26,8 @@ local transient = {ECONNABORTED = true, EPROTO = true, ENETDOWN = true, EHOSTUNR
 local methods, metamethods = {}, {}
 
 -- state: {handle= (nil once closed), poll=, fd=, name=, unix=, wake=, handler=,
--- scope=, opts=, owner=, active=, accepted=, errors=, pauses=, object=}
+-- scope=, opts=, owner=, active=, accepted=, errors=, broken=, pauses=, object=,
+-- leaving=}; closing `leaving` counts the end of a connection.
 local new, state_of = core.class("listener", methods, function(state)
   return ("%s (%d connections%s)"):format(state.name, state.active,
     state.handle and "" or ", closed")
@@ -48,10 +49,12 @@ guard.__close = close_state
 
 local function wake(state) state.wake:try_send(true) end
 
--- A connection has ended: there is room, and a descriptor.
-local function release(state)
-  state.active = state.active - 1
-  wake(state)
+-- When a connection has ended there is room, and a descriptor.
+local function leaving(state)
+  return setmetatable({}, {__close = function()
+    state.active = state.active - 1
+    wake(state)
+  end})
 end
 
 local function report(state, connection, err, trace)
@@ -62,23 +65,27 @@ local function report(state, connection, err, trace)
   io.stderr:write(("rille: %s: a handler failed: %s\n"):format(state.name, trace or tostring(err)))
 end
 
-local release_meta = {__close = function(token) release(token.state) end}
+-- task -> the traceback of what its handler has raised
+local traces = setmetatable({}, {__mode = "k"})
+
+local function note(err)
+  if not rille.is_cancellation(err) then
+    traces[rille.current()] = debug.traceback(tostring(err), 2)
+  end
+  return core.note_traceback(err)
+end
 
 -- The task of one connection.
 local function serve(state, connection)
-  local token <close> = setmetatable({state = state}, release_meta)
+  local _ <close> = state.leaving
   local open <close> = connection
-  local function note(err)
-    if not rille.is_cancellation(err) then token.trace = debug.traceback(tostring(err), 2) end
-    return core.note_traceback(err)
-  end
   local ok, err = core.outcome(xpcall(state.handler, note, open, state.object))
   if ok then return end
   if err == streams.failure(connection) then
     state.broken = state.broken + 1
     return
   end
-  report(state, connection, err, token.trace)
+  report(state, connection, err, traces[rille.current()])
 end
 
 -- Makes the stream of an accepted descriptor.
@@ -161,8 +168,8 @@ local function start(handle, state)
     state.poll:stop()
     wake(state)
   end
-  state.owner = streams.own(state.scope, state)
-  state.object = new(state)
+  state.owner = streams.own(state.scope, state, close_state)
+  state.object, state.leaving = new(state), leaving(state)
   state.scope:go({name = "listen " .. state.name, daemon = state.opts.daemon}, accept_loop, state)
   return state.object
 end
@@ -223,7 +230,7 @@ function net.listen(host, port, handler, opts)
   core.checkpoint()
   local state = setmetatable({
     unix = is_unix, name = name, handler = handler, opts = o, scope = o.scope or core.innermost(),
-    close = close_state, wake = rille.channel(1, {overflow = "drop_newest"}),
+    wake = rille.channel(1, {overflow = "drop_newest"}),
     active = 0, accepted = 0, errors = 0, broken = 0, pauses = 0,
   }, guard)
   if is_unix then return bind(uv.new_pipe(false), state, port) end

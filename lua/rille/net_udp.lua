@@ -56,12 +56,11 @@ local function open(address, port, o)
     handle:close()
     return nil, core.io_error(err, ("udp %s:%d"):format(address.host, port))
   end
-  local state = {handle = handle, name = ("%s:%d"):format(found.ip, found.port), dropped = 0,
-    close = close_state}
+  local state = {handle = handle, name = ("%s:%d"):format(found.ip, found.port), dropped = 0}
   state.incoming = rille.channel(o.buffer, {overflow = "drop_newest", on_drop = function()
     state.dropped = state.dropped + 1
   end})
-  state.owner = streams.own(net.scope_of(o.scope), state)
+  state.owner = streams.own(net.scope_of(o.scope), state, close_state)
   return new(state)
 end
 
