@@ -9,6 +9,7 @@ local rille, core = ...
 
 -- What libuv says of the names that come without a text.
 local texts = {
+  EACCES = "permission denied",
   EADDRINUSE = "address already in use",
   EADDRNOTAVAIL = "address not available",
   EAI_AGAIN = "temporary failure of name resolution",
@@ -23,6 +24,7 @@ local texts = {
   EINVAL = "invalid argument",
   EMFILE = "too many open files",
   ENETUNREACH = "network is unreachable",
+  ENOENT = "no such file or directory",
   ENOTCONN = "socket is not connected",
   EPIPE = "broken pipe",
   ETIMEDOUT = "connection timed out",
