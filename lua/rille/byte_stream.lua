@@ -24,14 +24,14 @@ local LINE = 65536 -- bytes of a line or a delimited piece, unless said otherwis
 
 local concat, sub = table.concat, string.sub
 
-local methods, metamethods = {}, {}
+local methods = {}
 
 -- A state is a buffer with {handle = (nil once closed), name=, owner=, failed=}:
 -- `owner` is the set below, `failed` the error that broke the stream.
-local new, state_of = core.class("byte_stream", methods, function(state)
+local new, state_of, meta = core.class("byte_stream", methods, function(state)
   return ("%s (%s)"):format(state.name, not state.handle and "closed"
     or state.failed and "broken" or state.ended and "ended" or "open")
-end, metamethods)
+end)
 
 local M = {}
 
@@ -197,12 +197,12 @@ function methods.lines(stream, max)
 end
 
 -- The stream itself iterates over its pieces as they come.
-function metamethods.__call(stream)
+function meta.__call(stream)
   return pass(buffers.read(state_of(stream, "iterate"), stream))
 end
 
 -- For select: the next piece.
-function metamethods.__source(stream)
+function meta.__source(stream)
   return buffers.source(state_of(stream, "select"))
 end
 
@@ -283,10 +283,10 @@ function methods.close(stream)
   close_state(state_of(stream, "close"))
 end
 
-metamethods.__close = methods.close
+meta.__close = methods.close
 
 -- At the end of the Lua state the engine may be gone: then only the handle is.
-function metamethods.__gc(stream)
+function meta.__gc(stream)
   local state = state_of(stream, "close")
   pcall(close_state, state)
 end

@@ -20,13 +20,12 @@ end
 -- break it, and a receiver is known by having a state.
 -- class(name, methods, text) gives two functions: new(state) makes an object,
 -- state(object, method) finds its state or raises. `text(state)` is what
--- tostring says after the name. `metamethods` (optional) becomes the metatable.
-function core.class(name, methods, text, metamethods)
+-- tostring says after the name. Other metamethods can be added to the third.
+function core.class(name, methods, text)
   local states = setmetatable({}, {__mode = "k"})
   local title = "rille." .. name
-  local meta = metamethods or {}
-  meta.__index, meta.__newindex = methods, refuse_field
-  meta.__name, meta.__metatable = title, title
+  local meta = {__index = methods, __newindex = refuse_field, __name = title,
+    __metatable = title}
 
   function meta.__tostring(object) return title .. ": " .. text(states[object]) end
 
@@ -36,12 +35,14 @@ function core.class(name, methods, text, metamethods)
     return object
   end
 
-  return new, function(object, method)
+  local function state(object, method)
     local found = states[object]
     if found then return found end
     error(("calling '%s' on bad self (%s expected, got %s)")
       :format(method, title, type(object)), 3)
   end
+
+  return new, state, meta
 end
 
 --- How the protected call has ended that gave these values: true; or false

@@ -23,15 +23,15 @@ local exhausted = {EMFILE = true, ENFILE = true, ENOBUFS = true, ENOMEM = true}
 local transient = {ECONNABORTED = true, EPROTO = true, ENETDOWN = true, EHOSTUNREACH = true,
   ENETUNREACH = true, ETIMEDOUT = true}
 
-local methods, metamethods = {}, {}
+local methods = {}
 
 -- state: {handle= (nil once closed), poll=, fd=, name=, unix=, wake=, handler=,
 -- scope=, opts=, owner=, active=, accepted=, errors=, broken=, pauses=, object=,
 -- leaving=}; closing `leaving` counts the end of a connection.
-local new, state_of = core.class("listener", methods, function(state)
+local new, state_of, meta = core.class("listener", methods, function(state)
   return ("%s (%d connections%s)"):format(state.name, state.active,
     state.handle and "" or ", closed")
-end, metamethods)
+end)
 
 local guard = {}
 
@@ -264,7 +264,7 @@ function methods.close(listener)
   close_state(state_of(listener, "close"))
 end
 
-metamethods.__close = methods.close
+meta.__close = methods.close
 
 --- Never suspends.
 -- @function listener:stats

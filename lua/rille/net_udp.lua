@@ -10,13 +10,13 @@ local net = core.net
 local streams = core.load "rille.byte_stream"
 local uv = rille.uv()
 
-local methods, metamethods = {}, {}
+local methods = {}
 
 -- state: {handle= (nil once closed), name=, owner=, incoming=, started=,
 -- dropped=}; a datagram is {data=, host=, port=}.
-local new, state_of = core.class("udp_socket", methods, function(state)
+local new, state_of, meta = core.class("udp_socket", methods, function(state)
   return ("%s (%s)"):format(state.name, state.handle and "open" or "closed")
-end, metamethods)
+end)
 
 local function closed(state)
   return nil, core.error("closed", ("udp %s is closed"):format(state.name))
@@ -132,13 +132,13 @@ function methods.recv(socket)
 end
 
 -- For select and loops: the next datagram, as a table.
-function metamethods.__source(socket)
+function meta.__source(socket)
   local state = state_of(socket, "select")
   start(state)
   return state.incoming
 end
 
-function metamethods.__call(socket)
+function meta.__call(socket)
   return (select(2, methods.recv(socket)))
 end
 
@@ -159,9 +159,9 @@ function methods.close(socket)
   close_state(state_of(socket, "close"))
 end
 
-metamethods.__close = methods.close
+meta.__close = methods.close
 
-function metamethods.__gc(socket)
+function meta.__gc(socket)
   pcall(close_state, state_of(socket, "close"))
 end
 
