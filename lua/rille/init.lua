@@ -16,6 +16,7 @@ local parts = {
   debounce = "debounce throttle",
   fallback = "fallback",
   hedge = "hedge",
+  net = "net",
   once = "once",
   policy = "policy",
   singleflight = "singleflight",
