@@ -2,7 +2,7 @@
 #include "engine.h"
 
 static const struct rille_source_type quiet_type = {"wait_all_blocked", NULL,
-                                                    NULL};
+                                                    NULL, NULL};
 
 int rille_engine_open(struct rille_engine *engine, uv_loop_t *uv,
                       const struct rille_hooks *hooks,
@@ -12,6 +12,7 @@ int rille_engine_open(struct rille_engine *engine, uv_loop_t *uv,
   engine->host_loop = uv != NULL;
   rille_list_init(&engine->ready);
   rille_source_init(&engine->quiet, &quiet_type);
+  rille_list_init(&engine->permits.unserved);
   rille_scope_open_top(engine, top);
   engine->scopes_made = 0;
   rille_engine_seed(engine, (uint64_t)rille_now(engine));

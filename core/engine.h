@@ -7,6 +7,7 @@
 #ifndef RILLE_ENGINE_H
 #define RILLE_ENGINE_H
 
+#include "lock.h"
 #include "loop.h"
 #include "scope.h"
 
@@ -26,8 +27,10 @@ struct rille_engine {
   struct rille_node ready;    /* rille_task.place, first in first out */
   struct rille_task *current; /* the one that runs, or NULL */
   struct rille_scope *top;    /* the root of all scopes; never left */
-  int64_t turn_time;          /* when this turn started, ns */
-  uint64_t random;            /* state of rille_random */
+  struct rille_permits permits;
+  struct rille_holds holds;
+  int64_t turn_time; /* when this turn started, ns */
+  uint64_t random;   /* state of rille_random */
   bool shuffle; /* the schedule is random, within what a program may expect */
   struct rille_source quiet; /* fires when no task is ready */
   uint32_t tasks_made, scopes_made, objects_made; /* for numbering */

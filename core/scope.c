@@ -6,7 +6,8 @@ static bool idle_ready(struct rille_source *source) {
   return rille_scope_idle(RILLE_ENTRY(source, struct rille_scope, idle));
 }
 
-static const struct rille_source_type idle_type = {"join", idle_ready, NULL};
+static const struct rille_source_type idle_type = {"join", idle_ready, NULL,
+                                                   NULL};
 
 bool rille_scope_idle(const struct rille_scope *scope) {
   return scope->active == 0 && scope->guests == 0;

@@ -8,7 +8,8 @@ static bool ended_ready(struct rille_source *source) {
   return rille_task_ended(RILLE_ENTRY(source, struct rille_task, ended));
 }
 
-static const struct rille_source_type ended_type = {"await", ended_ready, NULL};
+static const struct rille_source_type ended_type = {"await", ended_ready, NULL,
+                                                    NULL};
 
 void rille_task_start(struct rille_task *task, struct rille_scope *scope) {
   task->engine = scope->engine;

@@ -49,6 +49,8 @@ struct rille_task {
   uint8_t supervised : 1; /* its failure is its scope's */
   uint8_t awaited : 1;    /* somebody has asked for its result */
   uint8_t forced : 1;     /* no cleanup may hold it up any more */
+  uint32_t holds; /* the first of its rille_hold, by number; 0: it holds no
+                     lock */
 };
 
 /* Calls that need not wait which a task may make before it gives up a turn */

@@ -36,6 +36,9 @@ struct rille_clock {
   uint64_t order;  /* of the timer armed last */
   int64_t instant; /* the virtual time, ns */
   bool is_virtual;
+  uint32_t era; /* which clock it is: 0, the system's, or a number for each */
+  int64_t era_start; /* the time at its beginning, ns */
+  uint32_t virtuals; /* virtual ones so far */
 };
 
 /* The time now, in ns: read anew at each call. */

@@ -23,24 +23,56 @@ static void link_waiter(struct rille_task *task, struct rille_waiter *waiter) {
   rille_list_append(&source->waiters, &waiter->node);
   if (first && source->type->wanted != NULL)
     source->type->wanted(task->engine, source, true);
+  if (source->type->moved != NULL)
+    source->type->moved(task->engine, source, true);
 }
 
-static void unlink_waiter(struct rille_task *task,
+/* True if the source wants to hear of it. */
+static bool unlink_waiter(struct rille_task *task,
                           struct rille_waiter *waiter) {
   struct rille_source *source = waiter->source;
   if (!rille_list_linked(&waiter->node))
-    return;
+    return false;
   rille_list_unlink(&waiter->node);
   if (source->type->wanted != NULL && rille_list_empty(&source->waiters))
     source->type->wanted(task->engine, source, false);
+  return source->type->moved != NULL;
+}
+
+static void tell_moved(struct rille_task *task, struct rille_waiter *waiter) {
+  waiter->source->type->moved(task->engine, waiter->source, false);
+}
+
+/* Only when all that leave together are out: what the sources do now may
+ * wake other tasks, but not this one again. */
+static void tell_left(struct rille_task *task, struct rille_node *left) {
+  struct rille_node *node;
+  while ((node = rille_list_take(left)) != NULL)
+    tell_moved(task, RILLE_ENTRY(node, struct rille_waiter, node));
+}
+
+/* Takes out the `count` waiters from `first` on. */
+static void take_out(struct rille_task *task, struct rille_waiter *first,
+                     uint32_t count) {
+  struct rille_node left;
+  if (count == 1) {
+    if (unlink_waiter(task, first))
+      tell_moved(task, first);
+    return;
+  }
+  rille_list_init(&left);
+  for (uint32_t i = 0; i < count; i++)
+    if (unlink_waiter(task, &first[i]))
+      rille_list_append(&left, &first[i].node);
+  tell_left(task, &left);
 }
 
 void rille_wait_unlink(struct rille_task *task) {
   struct rille_wait *wait = &task->wait;
-  for (uint32_t i = 0; i < wait->count; i++)
-    unlink_waiter(task, &wait->waiters[i]);
+  uint32_t count = wait->count;
   wait->count = 0;
   rille_timer_stop(task->engine, &wait->timer);
+  take_out(task, wait->waiters, count);
 }
 
 static void end_wait(struct rille_task *task, enum rille_outcome outcome) {
@@ -53,10 +85,11 @@ static void fire_waiter(struct rille_waiter *waiter, int event) {
   struct rille_task *task = waiter->task;
   struct rille_wait *wait = &task->wait;
   if (wait->flags & RILLE_WAIT_ALL) {
-    unlink_waiter(task, waiter);
     wait->event += event == 0;
-    if (++wait->fired < wait->count)
+    if (++wait->fired < wait->count) {
+      take_out(task, waiter, 1);
       return;
+    }
   } else {
     wait->fired = (uint32_t)(waiter - wait->waiters);
     wait->event = event;

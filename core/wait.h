@@ -34,6 +34,10 @@ struct rille_source_type {
   /* The first waiter came, or the last one went. NULL: nothing to do. */
   void (*wanted)(struct rille_engine *engine, struct rille_source *source,
                  bool wanted);
+  /* A waiter came; or one has left, by firing or otherwise, and the others of
+   * its task with it: another may be first now. NULL: nothing to do. */
+  void (*moved)(struct rille_engine *engine, struct rille_source *source,
+                bool came);
 };
 
 struct rille_source {

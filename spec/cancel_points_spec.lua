@@ -9,6 +9,14 @@ describe("cancellation", function()
       ["try_recv"] = function(ch) return select("#", ch:try_recv()) == 2 end,
       ["now"] = function() return rille.now() == 0 end,
       ["cancel"] = function(_, s) s:cancel() return true end,
+      ["try_acquire of a semaphore"] = function() return rille.semaphore(1):try_acquire() end,
+      ["acquire and release of a mutex by try_acquire"] = function()
+        local mutex = rille.mutex()
+        local taken = mutex:try_acquire()
+        mutex:release()
+        return taken
+      end,
+      ["set of an event"] = function() rille.event():set() return true end,
       ["a channel's close"] = function(ch) ch:close() return true end,
       ["go of another scope"] = function() return rille.root():go(rille.yield) ~= nil end,
       ["task of another scope"] = function()
@@ -37,12 +45,28 @@ describe("cancellation", function()
       ["recv_many"] = function(ch) ch:try_send(1) ch:recv_many(1) end,
       ["send_many"] = function(ch) ch:send_many { 1 } end,
       ["iteration"] = function(ch) ch:try_send(1) for _ in ch do ch:close() end end,
+      ["wait_closed"] = function(ch) ch:close() ch:wait_closed() end,
       ["await of an ended task"] = function(_, task) task:await() end,
       ["select"] = function(ch) ch:try_send(1) rille.select { { ch } } end,
       ["select with a default"] = function(ch) rille.select({ { ch } }, { default = true }) end,
       ["a selector"] = function(ch) ch:try_send(1) rille.selector({ { ch } }):wait() end,
       ["await of a callback"] = function() rille.await(function(r) r() end) end,
       ["the wait of a timer"] = function() rille.after(0):wait() end,
+      ["acquire of a semaphore"] = function() rille.semaphore(1):acquire() end,
+      ["call of a semaphore"] = function() rille.semaphore(1):call(print) end,
+      ["acquire of a mutex"] = function() rille.mutex():acquire() end,
+      ["read of a rwlock"] = function() rille.rwlock():read(print) end,
+      ["acquire_write of a rwlock"] = function() rille.rwlock():acquire_write() end,
+      ["a full bulkhead"] = function()
+        local bulkhead = rille.bulkhead { max = 1 }
+        bulkhead:try_acquire()
+        bulkhead:call(print)
+      end,
+      ["wait of an event"] = function()
+        local event = rille.event()
+        event:set()
+        event:wait()
+      end,
     } do
       it(name, function()
         run(function()

@@ -259,9 +259,7 @@ describe("event_bus", function()
           bus:try_publish("nobody." .. n, 1)
           sub:close()
         end
-        collectgarbage()
-        collectgarbage()
-        return collectgarbage "count"
+        return helper.heap()
       end
       local before = churn(2000)
       assert.is_true(churn(8000) - before < 64)

@@ -78,8 +78,16 @@ describe("hedge budget", function()
     end)
   end)
 
+  it("may be a retry budget", function()
+    run(function()
+      local budget = rille.retry_budget { ratio = 0, min_per_second = 0, max_tokens = 1 }
+      local fn, count = acting { { 9, 1 }, { 9, 2 }, { 9, 3 } }
+      for _ = 1, 2 do rille.hedge({ delay = 1, budget = budget }, fn) end
+      assert.equal(3, count.calls)
+    end)
+  end)
+
   it("that is a limiter is shared between calls", function()
-    if not rille.limiter then return pending "rille.limiter is not there" end
     run(function()
       local budget = rille.limiter { rate = 0, burst = 1 }
       local fn, count = acting { { 9, 1 }, { 9, 2 }, { 9, 3 } }

@@ -134,10 +134,54 @@ function helper.settle()
   end
 end
 
+--- The size of Lua's heap in KB, after a collection.
+function helper.heap()
+  collectgarbage()
+  collectgarbage()
+  return collectgarbage "count"
+end
+
+--- Runs `code` as the main task of a process of its own, with warnings on;
+-- returns its output, then its warnings.
+function helper.warnings(code)
+  local path = os.tmpname()
+  do
+    local file <close> = assert(io.open(path, "w"))
+    file:write("io.stdout:setvbuf 'no' local rille = require 'rille'\n",
+      "rille.run({clock = 'virtual', seed = 1}, function()\n", code, "\nend)")
+  end
+  local pipe <close> = assert(io.popen("exec lua5.4 -W " .. path .. " 2>&1 </dev/null"))
+  local output = pipe:read "a"
+  os.remove(path)
+  return output
+end
+
 --- Finds where `text` stands in the file `name`: "name:line".
 function helper.where(level)
   local info = debug.getinfo((level or 1) + 1, "Sl")
   return info.short_src:match("[^/]+$") .. ":" .. info.currentline
+end
+
+--- How much the heap grows, in KB, in 10000 calls of `fn` after the first 100.
+function helper.garbage(fn)
+  for _ = 1, 100 do fn() end
+  collectgarbage()
+  collectgarbage "stop"
+  local before = collectgarbage "count"
+  for _ = 1, 10000 do fn() end
+  local grown = collectgarbage "count" - before
+  collectgarbage "restart"
+  return grown
+end
+
+--- A generator of our own, so that a seed means the same everywhere:
+-- random(n) is from 1 to n, random(low, high) likewise.
+function helper.generator(state)
+  return function(low, high)
+    if not high then low, high = 1, low end
+    state = (state * 6364136223846793005 + 1442695040888963407)
+    return low + ((state >> 33) % (high - low + 1))
+  end
 end
 
 return helper

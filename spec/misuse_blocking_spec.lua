@@ -13,6 +13,10 @@ local waits = {
   callback = function() rille.await(function() end) end,
   scope = function() rille.scope(function(s) s:go(rille.sleep, 1) end) end,
   timeout = function() rille.timeout(1, rille.sleep, 2) end,
+  acquire = function() rille.semaphore(1):acquire() end,
+  call = function() rille.mutex():call(print) end,
+  write = function() rille.rwlock():write(print) end,
+  event = function() rille.event():wait() end,
 }
 
 -- Where Lua cannot yield; each calls `fn` there.

@@ -20,23 +20,29 @@ local function objects()
     selector = rille.selector { { ch } },
     poll = rille.root():poll(print, nil, { interval = 1000, immediate = false }),
     error = err,
+    semaphore = rille.semaphore(1),
+    mutex = rille.mutex(),
+    rwlock = rille.rwlock(),
+    bulkhead = rille.bulkhead { max = 1 },
+    event = rille.event(),
   }
 end
 
 local names = { "scope", "task", "channel", "broadcast", "subscription", "event_bus", "timer",
-  "ticker", "selector", "poll", "error" }
+  "ticker", "selector", "poll", "error", "semaphore", "mutex", "rwlock", "bulkhead", "event" }
 
 -- What shares its methods: a subscription is received from as a channel is; a
--- ticker and a timer may be one type.
-local alike = { channel = "subscription", subscription = "channel", timer = "any", ticker = "any" }
+-- ticker and a timer may be one type; a bulkhead is a semaphore.
+local alike = { channel = "subscription", subscription = "channel", timer = "any", ticker = "any",
+  semaphore = "bulkhead", bulkhead = "semaphore" }
 
 local methods = {
   scope = { "go", "task", "cancel", "cancelled", "close", "defer", "name", "parent", "deadline",
     "set_deadline", "active", "errors", "channel", "broadcast", "event_bus",
-    "provide", "use", "has", "poll" },
+    "provide", "use", "has", "poll", "parallel", "map", "race", "any" },
   task = { "await", "cancel", "status", "name", "scope", "traceback" },
   channel = { "send", "recv", "try_send", "try_recv", "recv_many", "send_many", "close", "cap",
-    "size", "is_closed" },
+    "size", "is_closed", "wait_closed" },
   broadcast = { "send", "try_send", "subscribe", "unsubscribe", "subscribers", "close", "is_closed",
     "stats" },
   subscription = { "close", "dropped", "name", "stats" },
@@ -46,6 +52,14 @@ local methods = {
   ticker = { "stop" },
   selector = { "wait", "set_send", "enable" },
   poll = { "stop", "start", "status" },
+  semaphore = { "acquire", "try_acquire", "release", "call", "resize", "available", "waiting",
+    "stats" },
+  mutex = { "acquire", "try_acquire", "release", "call", "locked", "stats" },
+  rwlock = { "read", "write", "acquire_read", "acquire_write", "try_acquire_read",
+    "try_acquire_write", "release_read", "release_write", "stats" },
+  bulkhead = { "acquire", "try_acquire", "release", "call", "resize", "available", "waiting",
+    "stats" },
+  event = { "clear", "set", "is_set", "wait", "stats" },
 }
 
 local function wrong_receivers(name)

@@ -118,7 +118,7 @@ describe("an unknown option", function()
     end)
   end
 
-  for _, name in ipairs { "retry", "task_timeout", "circuit_breaker", "limiter", "tracer" } do
+  for _, name in ipairs { "tracer" } do
     it("is " .. name .. " of a scope, for now", function()
       run(function()
         raises(function() rille.scope({ [name] = 1 }, print) end, name)

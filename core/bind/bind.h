@@ -20,6 +20,7 @@
 
 #include "../channel.h"
 #include "../engine.h"
+#include "../event.h"
 #include "../rille.h"
 #include "../select.h"
 #include <lauxlib.h>
@@ -47,7 +48,10 @@ struct rl_type {
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_channel_type, rl_broadcast_type, rl_subscription_type, rl_alarm_type,
-    rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type;
+    rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type,
+    rl_semaphore_type, rl_bulkhead_type, rl_mutex_type, rl_rwlock_type,
+    rl_event_type, rl_breaker_type, rl_limiter_type, rl_retry_type,
+    rl_budget_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -55,9 +59,11 @@ enum rl_engine_slot {
   RL_TASKS,       /* the same index -> the task that runs in it, or false */
   RL_OWNED,       /* address -> true: coroutines that the engine resumes */
   RL_SCOPES,      /* address -> scope, the open ones */
+  RL_HELD,        /* number of a hold -> the lock, or false */
   RL_LUA,         /* what the Lua part offers to the C part */
   RL_MODULE,      /* what `require "rille"` returns */
   RL_REPORT,      /* how the last run failed, or nil */
+  RL_HOLDS,       /* the memory of the holds */
   RL_ERROR_META,
   RL_TASK_META,
   RL_SCOPE_META,
@@ -69,6 +75,15 @@ enum rl_engine_slot {
   RL_AWAIT_META,
   RL_SELECTOR_META,
   RL_POLL_META,
+  RL_SEMAPHORE_META,
+  RL_BULKHEAD_META,
+  RL_MUTEX_META,
+  RL_RWLOCK_META,
+  RL_EVENT_META,
+  RL_BREAKER_META,
+  RL_LIMITER_META,
+  RL_RETRY_META,
+  RL_BUDGET_META,
   RL_HANDLER, /* the message handler of every protected call */
   RL_BODY,    /* what runs in each task's coroutine */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
@@ -103,6 +118,7 @@ struct rl_engine {
   struct rl_task *run;      /* the main task of rille.run */
   bool run_done;
   bool ended;   /* the job of the coroutine that just yielded has ended */
+  bool waits;   /* it has yielded because its task waits */
   bool closing; /* rille_close has begun */
   int threads;  /* indices given out so far */
   int free_indices_size;
@@ -147,13 +163,21 @@ enum rl_scope_slot {
   RL_SCOPE_SLOTS = RL_SCOPE_INFO
 };
 
+/* A frame of a Lua stack, to be known again. */
+struct rl_frame {
+  const void *place;
+  const void *function; /* NULL: the frame lasts, by whatever tail calls */
+};
+
 struct rl_scope {
   const struct rl_type *type;
   struct rille_scope core;
-  uint32_t failures; /* in info.errors */
-  bool keep_going;   /* on_error = "continue" */
-  bool secluded;     /* inherit = "cancel": no services, no defaults */
-  bool report;       /* failures go to stderr at once: the host's root */
+  struct rl_frame frame; /* whose block it is: see suspend.c */
+  uint32_t failures;     /* in info.errors */
+  bool keep_going;       /* on_error = "continue" */
+  bool secluded;         /* inherit = "cancel": no services, no defaults */
+  bool layered;          /* its tasks have policies by default */
+  bool report;           /* failures go to stderr at once: the host's root */
 };
 
 static inline struct rl_task *rl_task_of(struct rille_task *task) {
@@ -166,6 +190,12 @@ static inline struct rl_scope *rl_scope_of(struct rille_scope *scope) {
 
 static inline struct rl_engine *rl_engine_of(struct rille_engine *engine) {
   return RILLE_ENTRY(engine, struct rl_engine, core);
+}
+
+/* lua_settop, which costs more, where there is nothing to do. */
+static inline void rl_settop(lua_State *L, int top) {
+  if (lua_gettop(L) != top)
+    lua_settop(L, top);
 }
 
 /* helpers.c: arguments, options, times */
@@ -198,6 +228,17 @@ const char *rl_to_span(lua_State *L, int index, int64_t *span);
 
 void rl_push_seconds(lua_State *L, int64_t ns);
 
+/* The clock as an object has last seen it that may outlive a run. */
+struct rl_seen {
+  uint32_t era;
+  int64_t now; /* ns */
+};
+
+/* The time now. `*shift` is what to add to the object's own instants, because
+ * another clock has begun since it last looked: else 0. */
+int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
+                int64_t *shift);
+
 /* As luaL_argerror, but the place is where a user's code made the call. */
 int rl_arg_error(lua_State *L, int index, const char *message);
 
@@ -208,6 +249,10 @@ void rl_check_options(lua_State *L, int index, const char *const known[]);
 /* Pushes option `name` of the table at `index` (or nil) and returns its type;
  * raises unless it is nil or of type `type`. */
 int rl_option(lua_State *L, int index, const char *name, int type);
+
+/* Pushes a table of those options at `index` that are in `names`, a list that
+ * ends with NULL; or nil, if none is given. */
+void rl_push_options(lua_State *L, int index, const char *const names[]);
 
 /* An option that is a span or an instant; `fallback` if it is nil. */
 int64_t rl_option_span(lua_State *L, int index, const char *name,
@@ -221,6 +266,10 @@ int rl_option_choice(lua_State *L, int index, const char *name,
  * __index = `methods`, __name, __metatable. The engine is at the top. */
 void rl_new_type(lua_State *L, int slot, const char *name,
                  const luaL_Reg *methods, const luaL_Reg *meta);
+
+/* The name that is the user value `slot` of the object at `index`, for texts:
+ * " 'name'", or "" if it has none. Pushes a value or two. */
+const char *rl_push_label(lua_State *L, int index, int slot);
 
 /* error.c: error objects */
 
@@ -256,6 +305,11 @@ struct rl_task *rl_can_wait(lua_State *L, struct rl_engine *engine);
  * still wait. */
 bool rl_cleans_up(lua_State *L, struct rl_task *task);
 
+/* When the running task will be cancelled, as far as that is known, in ns:
+ * the nearest deadline, or the end of the grace that its cleanup has. A wait
+ * that cannot end before is no use. */
+int64_t rl_deadline(const struct rl_task *task);
+
 /* The running task, ready to wait: raises where a wait is impossible, and
  * does not return where it is cancelled. Every blocking call begins so. */
 struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine);
@@ -283,10 +337,12 @@ int rl_return(lua_State *L, struct rl_task *task, int results);
 
 /* First thing in each continuation: how the wait ended. Raises if cancelled;
  * does not return if somebody else than the engine resumed. */
-enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx, lua_KFunction k);
+enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k);
 
 /* The same, but returns RILLE_CANCELLED. */
-enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k);
+enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k);
 
 /* Raises the cancellation of the running task. */
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
@@ -297,8 +353,12 @@ void rl_give(lua_State *L, struct rille_waiter *peer);
 /* Pushes the value that a woken peer offers. */
 void rl_take(lua_State *L, struct rille_waiter *peer);
 
-/* Whether a parked task stands in a <close> handler. */
+/* Whether a parked task stands in a <close> handler, and the scope whose
+ * cancellation it meets was not opened in there. */
 bool rl_in_cleanup(struct rille_task *task);
+
+/* The frame at `level` of L; `lasts`: for as long as it will be asked for. */
+struct rl_frame rl_frame_at(lua_State *L, int level, bool lasts);
 
 /* protect.c: calling a user's function under protection */
 
@@ -311,6 +371,10 @@ bool rl_in_cleanup(struct rille_task *task);
 int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
                lua_KFunction k);
 
+/* Calls a hook, which lies below its `count` arguments at the top, and pops
+ * all. It cannot wait; if it raises, that is a warning and no more. */
+void rl_call_hook(lua_State *L, const char *name, int count);
+
 /* Makes `caller` a known protector: rl_in_cleanup must know its frames. */
 void rl_add_protector(struct rl_engine *engine, lua_CFunction caller, int slot);
 
@@ -321,6 +385,50 @@ int rl_protected_slot(const struct rl_engine *engine, lua_CFunction caller);
  * nil or false, and then a value other than a `closed` error; one that was
  * raised before is a failure, though. */
 bool rl_returned_failure(lua_State *L, struct rl_engine *engine, int base);
+
+/* permit.c */
+
+/* Calls the function at 2 with the arguments above it, and then gives back
+ * what is held through the object at 1, whose __close does that: however the
+ * call ends. Returns the function's results. */
+int rl_call_holding(lua_State *L, struct rl_engine *engine);
+
+/* semaphore.c */
+
+/* Pushes a semaphore of `type`, with room for `queue` who wait. */
+void rl_semaphore_new(lua_State *L, struct rl_engine *engine,
+                      const struct rl_type *type, int meta, int32_t limit,
+                      uint32_t queue);
+
+/* Makes the metatable of such a type, as rl_new_type does. */
+void rl_semaphore_new_type(lua_State *L, int slot, const char *name);
+
+/* hold.c: the locks that tasks hold */
+
+/* Makes room for one more hold; may raise. */
+void rl_hold_reserve(lua_State *L, struct rl_engine *engine);
+
+/* Anchors the lock at `index`, from the bottom, while it is held through hold
+ * `number`. */
+void rl_hold_anchor(lua_State *L, struct rl_engine *engine, uint32_t number,
+                    int index);
+
+/* Closes a hold of `task`, as rille_hold_close does. Never raises. */
+void rl_hold_close(lua_State *L, struct rl_engine *engine, struct rl_task *task,
+                   uint32_t number);
+
+/* The end of `task`: gives back all the locks that it has kept. Returns what
+ * one of them is, or NULL if it held none. Never raises. */
+const char *rl_holds_abandon(lua_State *L, struct rl_engine *engine,
+                             struct rl_task *task);
+
+/* Pushes the error of the task at `index` which so ended holding a `lock`;
+ * `cause` is where its cancellation is, or 0. */
+void rl_hold_push_error(lua_State *L, struct rl_engine *engine, int index,
+                        int cause, const char *lock);
+
+/* Adds that to what is told of another failure of that task. */
+void rl_hold_add_text(lua_State *L, int index, const char *lock);
 
 /* thread.c: the coroutines that run tasks */
 
@@ -409,6 +517,9 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
 /* Gives the scope at `index` the reason at `reason`, if it has none yet. */
 void rl_scope_set_reason(lua_State *L, int index, int reason);
 
+/* Pushes the function `name` of the Lua part rille.layers. */
+void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
+
 /* Takes a failure, at `error`, with its text for people at `trace`, into the
  * list of the scope at `index`. */
 void rl_scope_note(lua_State *L, int index, int error, int trace);
@@ -433,9 +544,18 @@ void rl_open_channel(lua_State *L);
 void rl_open_broadcast(lua_State *L);
 void rl_open_subscription(lua_State *L);
 void rl_open_select(lua_State *L);
+void rl_open_semaphore(lua_State *L);
+void rl_open_bulkhead(lua_State *L);
+void rl_open_mutex(lua_State *L);
+void rl_open_rwlock(lua_State *L);
+void rl_open_event(lua_State *L);
 void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);
 void rl_open_poll(lua_State *L);
+void rl_open_breaker(lua_State *L);
+void rl_open_limiter(lua_State *L);
+void rl_open_retry(lua_State *L);
+void rl_open_budget(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);

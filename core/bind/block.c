@@ -11,8 +11,12 @@
 #include <math.h>
 
 static const char *const option_names[] = {
-    "name",   "parent",      "inherit",  "timeout", "deadline",
-    "shield", "concurrency", "on_error", "grace",   NULL};
+    "name",         "parent",          "inherit",  "timeout", "deadline",
+    "shield",       "concurrency",     "on_error", "grace",   "retry",
+    "task_timeout", "circuit_breaker", "limiter",  NULL};
+
+/* Of these the last few are what its tasks have by default. */
+#define FIRST_DEFAULT 9
 
 /* Opening */
 
@@ -59,51 +63,95 @@ static void set_name(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
-/* scope(options): a new scope, the innermost one of the running task. */
-static int l_scope_open(lua_State *L) {
-  static const char *const inherits[] = {"all", "cancel", NULL};
-  static const char *const on_errors[] = {"cancel", "continue", NULL};
-  struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task;
-  struct rl_scope *scope, *parent;
-  int64_t timeout, deadline, grace;
+/* Pushes what the tasks of the scope will have by default, as the Lua part
+ * makes it from the options at 1; or nil. */
+static void push_defaults(lua_State *L, struct rl_engine *engine) {
+  rl_push_options(L, 1, &option_names[FIRST_DEFAULT]);
+  if (lua_isnil(L, -1))
+    return;
+  rl_push_layers(L, engine, "make_defaults");
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+}
+
+/* Gives the scope at `index` the defaults at 3. */
+static void set_defaults(lua_State *L, struct rl_engine *engine, int index) {
+  rl_push_layers(L, engine, "set_defaults");
+  lua_pushvalue(L, index);
+  lua_pushvalue(L, 3);
+  lua_call(L, 2, 0);
+}
+
+struct block_options {
+  int64_t timeout, deadline, grace; /* ns */
   uint32_t limit;
   bool shield, keep_going, secluded;
+};
+
+/* Reads the options at 1, but for those that push something. */
+static struct block_options read_options(lua_State *L) {
+  static const char *const inherits[] = {"all", "cancel", NULL};
+  static const char *const on_errors[] = {"cancel", "continue", NULL};
+  struct block_options o;
+  o.timeout = rl_option_span(L, 1, "timeout", RILLE_FOREVER);
+  o.deadline = rl_option_span(L, 1, "deadline", RILLE_FOREVER);
+  o.grace = rl_option_span(L, 1, "grace", RL_GRACE);
+  o.limit = limit_option(L);
+  o.secluded = rl_option_choice(L, 1, "inherit", inherits) == 1;
+  o.keep_going = rl_option_choice(L, 1, "on_error", on_errors) == 1;
+  rl_option(L, 1, "shield", LUA_TBOOLEAN);
+  o.shield = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return o;
+}
+
+static void open_block(struct rl_scope *scope, struct rl_scope *parent,
+                       struct rl_task *task, struct block_options o,
+                       bool cleans_up) {
+  struct rl_engine *engine = rl_engine_of(task->core.engine);
+  scope->core.grace = o.grace;
+  scope->core.limit = o.limit;
+  scope->keep_going = o.keep_going;
+  if (cleans_up && !o.shield) { /* out of reach, within the grace */
+    int64_t end = rille_cancel_grace(task->core.top->by);
+    o.shield = true;
+    o.deadline = end < o.deadline ? end : o.deadline;
+  }
+  rille_scope_open(&scope->core, &parent->core, &task->core, o.shield);
+  if (o.timeout != RILLE_FOREVER) {
+    int64_t due = rille_time_add(rille_now(&engine->core), o.timeout);
+    o.deadline = due < o.deadline ? due : o.deadline;
+  }
+  if (o.deadline != RILLE_FOREVER)
+    rille_scope_set_deadline(&scope->core, o.deadline);
+  if (engine->root == NULL && engine->run != NULL && task == engine->run)
+    engine->root = &scope->core;
+}
+
+/* scope(options, bare): a new scope, the innermost one of the running task.
+ * Its block is the caller's; that of the caller's caller if it is `bare`. */
+static int l_scope_open(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct block_options options;
+  struct rl_task *task;
+  struct rl_scope *scope, *parent;
+  bool bare = lua_toboolean(L, 2);
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
   task = rl_can_wait(L, engine);
-  timeout = rl_option_span(L, 1, "timeout", RILLE_FOREVER);
-  deadline = rl_option_span(L, 1, "deadline", RILLE_FOREVER);
-  grace = rl_option_span(L, 1, "grace", RL_GRACE);
-  limit = limit_option(L);
-  secluded = rl_option_choice(L, 1, "inherit", inherits) == 1;
-  keep_going = rl_option_choice(L, 1, "on_error", on_errors) == 1;
-  rl_option(L, 1, "shield", LUA_TBOOLEAN);
-  shield = lua_toboolean(L, -1);
-  lua_settop(L, 1);
+  options = read_options(L);
   parent = push_parent(L, engine);
+  push_defaults(L, engine);
   scope = rl_scope_new(L, engine);
   lua_pushvalue(L, 2);
-  lua_setiuservalue(L, 3, RL_SCOPE_PARENT);
-  set_name(L, 3);
-  scope->core.grace = grace;
-  scope->core.limit = limit;
-  scope->keep_going = keep_going;
-  scope->secluded = secluded;
-  if (!shield && rl_cleans_up(L, task)) { /* out of reach, within the grace */
-    int64_t end = rille_cancel_grace(task->core.top->by);
-    shield = true;
-    deadline = end < deadline ? end : deadline;
-  }
-  rille_scope_open(&scope->core, &parent->core, &task->core, shield);
-  if (timeout != RILLE_FOREVER) {
-    timeout = rille_time_add(rille_now(&engine->core), timeout);
-    deadline = timeout < deadline ? timeout : deadline;
-  }
-  if (deadline != RILLE_FOREVER)
-    rille_scope_set_deadline(&scope->core, deadline);
-  if (engine->root == NULL && engine->run != NULL && task == engine->run)
-    engine->root = &scope->core;
+  lua_setiuservalue(L, 4, RL_SCOPE_PARENT);
+  set_name(L, 4);
+  scope->secluded = options.secluded;
+  scope->layered = !lua_isnil(L, 3) || (parent->layered && !options.secluded);
+  if (!lua_isnil(L, 3))
+    set_defaults(L, engine, 4);
+  scope->frame = rl_frame_at(L, bare ? 2 : 1, !bare);
+  open_block(scope, parent, task, options, rl_cleans_up(L, task));
   return 1;
 }
 
@@ -113,7 +161,7 @@ static int join(lua_State *L, struct rl_scope *scope, bool waited);
 
 static int join_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, join_k);
+  rl_outcome(L, rl_engine(L), ctx, join_k);
   return join(L, rl_check(L, 1, &rl_scope_type), true);
 }
 

@@ -115,9 +115,8 @@ static void fail_all(lua_State *L, struct rl_broadcast *broadcast) {
   }
 }
 
-static int close_broadcast(lua_State *L) {
-  struct rl_broadcast *broadcast = check_broadcast(L);
-  rl_engine(L);
+/* Closes the broadcast at 1; at 2 is an error, or nil. */
+static int close_broadcast(lua_State *L, struct rl_broadcast *broadcast) {
   lua_settop(L, 2);
   if (broadcast->core.closed)
     return 0;
@@ -135,12 +134,17 @@ every waiter wakes. Never suspends; idempotent.
 @function broadcast:close
 @param[opt] err what the subscribers get after the last value
 */
-static int l_broadcast_close(lua_State *L) { return close_broadcast(L); }
+static int l_broadcast_close(lua_State *L) {
+  struct rl_broadcast *broadcast = check_broadcast(L);
+  rl_engine(L);
+  return close_broadcast(L, broadcast);
+}
 
 /* __close: without an error, whatever made the block end. */
 static int l_broadcast_leave(lua_State *L) {
+  struct rl_broadcast *broadcast = check_broadcast(L);
   lua_settop(L, 1);
-  return close_broadcast(L);
+  return close_broadcast(L, broadcast);
 }
 
 /***

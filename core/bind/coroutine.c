@@ -2,15 +2,14 @@
  * coroutine.c - generators inside tasks.
  *
  * When a coroutine inside a task waits, its yield is the engine's, not the
- * consumer's. resume and wrap know the mark: they pass such a yield outward
+ * consumer's. resume and wrap know it (rl_engine.waits): they pass it outward
  * and, when the task goes on, resume inward. Every other yield is as stock
  * Lua has it.
  *
- *     task --resume--> generator --sleep--> yields the mark
+ *     task --resume--> generator --sleep--> yields: it waits
  *          <-----------------------------  resume yields it in turn
  */
 #include "bind.h"
-#include "mark.h"
 
 static int resume_k(lua_State *L, int status, lua_KContext ctx);
 static int wrap_k(lua_State *L, int status, lua_KContext ctx);
@@ -24,9 +23,10 @@ static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
 
 /* What is inside waits: so does L. */
 static int pass_outward(lua_State *L, lua_KFunction k) {
-  own_between(L, rl_engine(L), true);
-  lua_pushlightuserdata(L, (void *)&rl_mark);
-  return lua_yieldk(L, 1, 0, k);
+  struct rl_engine *engine = rl_engine(L);
+  own_between(L, engine, true);
+  engine->waits = true;
+  return lua_yieldk(L, 0, 0, k);
 }
 
 /* Lua's own resume took L up, which waits: it waits on. */
@@ -46,8 +46,8 @@ static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
   status = lua_resume(co, L, count, &results);
   if (inside)
     engine->running = L;
-  if (status == LUA_YIELD && results == 1 && rl_is_mark(co)) {
-    lua_pop(co, 1);
+  if (status == LUA_YIELD && engine->waits) {
+    engine->waits = false;
     return -2;
   }
   if (status != LUA_OK && status != LUA_YIELD) {
@@ -194,13 +194,16 @@ static int l_coroutine_yield(lua_State *L) {
 }
 
 /***
-As Lua's own, but refuses a coroutine that waits for the engine.
+As Lua's own, but refuses a coroutine that waits for the engine: its stack is
+where the engine finds what it waits for. So this one is in Lua's own library,
+too.
 @function coroutine.close
 */
 static int l_coroutine_close(lua_State *L) {
   lua_State *co = check_thread(L, 1);
-  struct rl_engine *engine = rl_engine(L);
-  if (co != L && lua_status(co) == LUA_YIELD && rl_is_owned(L, engine, co))
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (co != L && lua_status(co) == LUA_YIELD && engine->core.loop != NULL &&
+      rl_is_owned(L, engine, co))
     luaL_error(L, "cannot close a coroutine that waits for the engine; "
                   "cancel its task");
   lua_settop(L, 1);
@@ -228,6 +231,8 @@ static void push_library(lua_State *L, int engine, int index) {
   lua_pushvalue(L, engine);
   lua_getfield(L, index, "close");
   lua_pushcclosure(L, l_coroutine_close, 2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, index, "close");
   lua_setfield(L, -2, "close");
 }
 

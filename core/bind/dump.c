@@ -32,6 +32,28 @@ static void add_place(struct dump *dump, lua_State *co) {
   }
 }
 
+/* Adds a value that was pushed below the buffer's: luaL_addvalue pops it. */
+static void add_task_name(struct dump *dump, struct rl_task *task) {
+  rl_push_task(dump->L, dump->engine, task);
+  rl_push_task_name(dump->L, lua_gettop(dump->L));
+  lua_replace(dump->L, -2);
+  luaL_addvalue(dump->buffer);
+}
+
+static void add_source(struct dump *dump, struct rille_source *source) {
+  const struct rille_lock *mutex;
+  struct rille_task *owner;
+  luaL_addstring(dump->buffer, source != NULL ? source->type->verb : "off");
+  mutex = source != NULL ? rille_mutex_of(source) : NULL;
+  if (mutex == NULL)
+    return;
+  owner = rille_mutex_owner(mutex, &dump->engine->core.holds);
+  if (owner != NULL) {
+    luaL_addstring(dump->buffer, " held by ");
+    add_task_name(dump, rl_task_of(owner));
+  }
+}
+
 static void add_wait(struct dump *dump, const struct rl_task *task) {
   const struct rille_wait *wait = &task->core.wait;
   lua_pushfstring(
@@ -46,30 +68,21 @@ static void add_wait(struct dump *dump, const struct rl_task *task) {
   else if (wait->waiters != &wait->one)
     luaL_addstring(dump->buffer, "select ");
   for (uint32_t i = 0, told = 0; i < wait->count; i++) {
-    const struct rille_source *source = wait->waiters[i].source;
-    if ((wait->flags & RILLE_WAIT_ALL) &&
-        !rille_list_linked(&wait->waiters[i].node))
+    const struct rille_waiter *waiter = &wait->waiters[i];
+    if ((wait->flags & RILLE_WAIT_ALL) && !rille_list_linked(&waiter->node))
       continue; /* it has fired */
     if (told == 8) {
       luaL_addstring(dump->buffer, " ...");
       break;
     }
     luaL_addstring(dump->buffer, told++ > 0 ? ", " : "");
-    luaL_addstring(dump->buffer, source != NULL ? source->type->verb : "off");
+    add_source(dump, waiter->source);
   }
 }
 
 static void indent(struct dump *dump, int depth) {
   while (depth-- > 0)
     luaL_addstring(dump->buffer, "  ");
-}
-
-/* Adds a value that was pushed below the buffer's: luaL_addvalue pops it. */
-static void add_task_name(struct dump *dump, struct rl_task *task) {
-  rl_push_task(dump->L, dump->engine, task);
-  rl_push_task_name(dump->L, lua_gettop(dump->L));
-  lua_replace(dump->L, -2);
-  luaL_addvalue(dump->buffer);
 }
 
 static void add_site(struct dump *dump, struct rl_task *task) {

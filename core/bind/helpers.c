@@ -5,12 +5,14 @@
 
 static const char engine_key = 0;
 
-/* A light userdata has no length, so nothing that is too short is read. */
+/* A light userdata has no length; what has one and is no userdata has no
+ * address. */
 void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object = lua_touserdata(L, index);
-  if (object == NULL || lua_rawlen(L, index) < type->size)
+  const struct rl_type *const *object;
+  if (lua_rawlen(L, index) < type->size)
     return NULL;
-  return *object == type ? (void *)object : NULL;
+  object = lua_touserdata(L, index);
+  return object != NULL && *object == type ? (void *)object : NULL;
 }
 
 void *rl_check(lua_State *L, int index, const struct rl_type *type) {
@@ -123,6 +125,14 @@ void rl_push_seconds(lua_State *L, int64_t ns) {
                               (lua_Number)RILLE_SECOND);
 }
 
+int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
+                int64_t *shift) {
+  const struct rille_clock *clock = &engine->core.clock;
+  *shift = seen->era == clock->era ? 0 : clock->era_start - seen->now;
+  seen->era = clock->era;
+  return seen->now = rille_now(&engine->core);
+}
+
 /* Letters to change, insert or delete to make `a` of `b`, for short words:
  * Wagner and Fischer, "The string-to-string correction problem" (1974). */
 static size_t edit_distance(const char *a, const char *b) {
@@ -214,6 +224,23 @@ int rl_option(lua_State *L, int index, const char *name, int type) {
   return got;
 }
 
+void rl_push_options(lua_State *L, int index, const char *const names[]) {
+  int list = lua_gettop(L) + 1;
+  lua_pushnil(L);
+  for (; *names != NULL && lua_istable(L, index); names++) {
+    lua_pushstring(L, *names);
+    if (lua_rawget(L, index) == LUA_TNIL) {
+      lua_pop(L, 1);
+      continue;
+    }
+    if (lua_isnil(L, list)) {
+      lua_newtable(L);
+      lua_replace(L, list);
+    }
+    lua_setfield(L, list, *names);
+  }
+}
+
 int64_t rl_option_span(lua_State *L, int index, const char *name,
                        int64_t fallback) {
   int64_t span = fallback;
@@ -261,6 +288,12 @@ void rl_new_type(lua_State *L, int slot, const char *name,
   lua_setiuservalue(L, engine, slot);
 }
 
+const char *rl_push_label(lua_State *L, int index, int slot) {
+  if (lua_getiuservalue(L, index, slot) != LUA_TSTRING)
+    return "";
+  return lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
+}
+
 void rl_add_functions(lua_State *L, const luaL_Reg *functions) {
   int engine = lua_gettop(L);
   lua_pushvalue(L, engine - 1);
@@ -299,10 +332,25 @@ static int l_closable(lua_State *L) {
   return 1;
 }
 
+/* For the Lua part: is(value, type) tells whether the value is an object of
+ * the engine of that type. */
+static int l_is(lua_State *L) {
+  const struct rl_type *type = NULL;
+  static const struct rl_type *const types[] = {
+      &rl_breaker_type, &rl_limiter_type, &rl_budget_type};
+  const char *name = luaL_checkstring(L, 2);
+  for (size_t i = 0; i < sizeof types / sizeof *types && type == NULL; i++)
+    if (strcmp(types[i]->name, name) == 0)
+      type = types[i];
+  lua_pushboolean(L, type != NULL && rl_test(L, 1, type) != NULL);
+  return 1;
+}
+
 void rl_open_helpers(lua_State *L) {
   static const luaL_Reg inner[] = {{"arg_error", l_arg_error},
                                    {"nearest", l_nearest},
                                    {"closable", l_closable},
+                                   {"is", l_is},
                                    {NULL, NULL}};
   int engine = lua_gettop(L);
   lua_getiuservalue(L, engine, RL_LUA);

@@ -1,13 +1,14 @@
 /*
  * protect.c - calling a user's function under protection.
  *
- * Whoever calls a function of the user's and must see its end, a policy or a
- * permit, calls it here. The caller's frame then is
+ * Whoever calls a function of the user's and must see its end, as a policy
+ * does, calls it here. The caller's frame then is
  *
  *     1 self   2 message handler   3 function   4 ... arguments
  *
  * and the handler notes where an error began, so that raising it anew, as it
- * was, loses nothing.
+ * was, loses nothing. Who has only something to give back at the end does
+ * without: see permit.c.
  */
 #include "bind.h"
 #include <assert.h>
@@ -36,6 +37,17 @@ int rl_protect(lua_State *L, struct rl_engine *engine, lua_KContext ctx,
   rl_push_slot(L, engine, RL_HANDLER);
   lua_insert(L, 2);
   return k(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, ctx, k), ctx);
+}
+
+void rl_call_hook(lua_State *L, const char *name, int count) {
+  if (lua_pcall(L, count, 0, 0) == LUA_OK)
+    return;
+  rl_push_text(L, -1);
+  lua_warning(L, "rille: the hook ", 1);
+  lua_warning(L, name, 1);
+  lua_warning(L, " raised: ", 1);
+  lua_warning(L, lua_tostring(L, -1), 0);
+  lua_pop(L, 2);
 }
 
 /* A `closed` that was raised and caught is a failure however it goes on: a
@@ -102,8 +114,15 @@ static int l_failed(lua_State *L) {
   return 1;
 }
 
+/* hook(name, fn, ...): calls a hook of the user's; see rl_call_hook. */
+static int l_hook(lua_State *L) {
+  rl_call_hook(L, luaL_checkstring(L, 1), lua_gettop(L) - 2);
+  return 0;
+}
+
 void rl_open_protect(lua_State *L) {
-  static const luaL_Reg inner[] = {{"failed", l_failed}, {NULL, NULL}};
+  static const luaL_Reg inner[] = {
+      {"failed", l_failed}, {"hook", l_hook}, {NULL, NULL}};
   int engine = lua_gettop(L);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_pushvalue(L, engine);

@@ -11,13 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From now on time is virtual, from 0, or the system's. What outlives a run
+ * knows by the era that another clock is in use. */
+static void set_clock(struct rille_engine *engine, bool is_virtual) {
+  struct rille_clock *clock = &engine->clock;
+  clock->is_virtual = is_virtual;
+  clock->instant = 0;
+  clock->era = is_virtual ? ++clock->virtuals : 0;
+  clock->era_start = rille_now(engine);
+}
+
 /* What rille.run takes beside scope options. */
 static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
   static const char *const clocks[] = {"real", "virtual", NULL};
   static const char *const schedules[] = {"fifo", "random", NULL};
-  struct rille_clock *clock = &engine->core.clock;
-  clock->is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
-  clock->instant = 0;
+  bool is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
   engine->core.shuffle = rl_option_choice(L, index, "schedule", schedules) == 1;
   if (rl_option(L, index, "seed", LUA_TNUMBER) == LUA_TNUMBER) {
     int exact;
@@ -27,12 +35,17 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
     rille_engine_seed(&engine->core, (uint64_t)seed);
   }
   lua_pop(L, 1);
+  set_clock(&engine->core, is_virtual);
 }
 
 static void check_run_options(lua_State *L, int index) {
   static const char *const names[] = {
-      "name",     "timeout", "deadline", "shield", "inherit",  "concurrency",
-      "on_error", "grace",   "clock",    "seed",   "schedule", NULL};
+      "clock",   "seed",         "schedule", /* and those of a scope but for
+                                                `parent` */
+      "name",    "timeout",      "deadline",        "shield",
+      "inherit", "concurrency",  "on_error",        "grace",
+      "retry",   "task_timeout", "circuit_breaker", "limiter",
+      NULL};
   rl_check_options(L, index, names);
 }
 
@@ -198,7 +211,7 @@ static int l_run(lua_State *L) {
   drive(L, engine);
   engine->run = NULL;
   engine->root = NULL;
-  engine->core.clock.is_virtual = false;
+  set_clock(&engine->core, false);
   engine->core.shuffle = false;
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);
   if (task->core.status != RILLE_TASK_FAILED)

@@ -116,9 +116,17 @@ static int l_scope_startable(lua_State *L) {
   return 0;
 }
 
-/* Reads the task options at `index` into `spawn`. */
-static void task_options(lua_State *L, int index, struct rl_spawn *spawn) {
-  static const char *const names[] = {"name", "daemon", NULL};
+/* What `go` takes; and what `task` takes beside it, which are policies. */
+static const char *const go_options[] = {"name", "daemon", NULL};
+static const char *const task_options[] = {
+    "name",          "daemon",   "timeout",
+    "total_timeout", "retry",    "circuit_breaker",
+    "limiter",       "fallback", NULL};
+#define FIRST_POLICY 2
+
+/* Reads what both take from the options at `index` into `spawn`. */
+static void read_options(lua_State *L, int index, const char *const names[],
+                         struct rl_spawn *spawn) {
   rl_check_options(L, index, names);
   rl_option(L, index, "daemon", LUA_TBOOLEAN);
   spawn->daemon = lua_toboolean(L, -1);
@@ -149,7 +157,7 @@ static int l_scope_go(lua_State *L) {
   check_startable(L, engine, spawn.scope);
   if (fn == 3) {
     luaL_checkstack(L, count + 8, "too many arguments");
-    task_options(L, 2, &spawn);
+    read_options(L, 2, go_options, &spawn);
     lua_insert(L, 3); /* the name, or nil */
     spawn.name_index = spawn.name_index != 0 ? 3 : 0;
   }
@@ -157,11 +165,42 @@ static int l_scope_go(lua_State *L) {
   return 1;
 }
 
+void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name) {
+  rl_push_slot(L, engine, RL_LUA);
+  if (lua_getfield(L, -1, name) == LUA_TNIL) {
+    lua_getfield(L, -2, "load");
+    lua_pushliteral(L, "rille.layers");
+    lua_call(L, 1, 0);
+    lua_pop(L, 1);
+    lua_getfield(L, -1, name);
+  }
+  lua_replace(L, -2);
+}
+
+/* Replaces the function at 2 by one that runs it under its policies. */
+static void add_layers(lua_State *L, struct rl_engine *engine,
+                       const struct rl_scope *scope) {
+  rl_push_options(L, 3, &task_options[FIRST_POLICY]);
+  if (!scope->layered && lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  rl_push_layers(L, engine, "add_layers");
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rotate(L, -4, -1);
+  lua_call(L, 3, 1);
+  lua_replace(L, 2);
+}
+
 /***
 Starts a task whose failure is a value for whoever awaits it. Never suspends.
 @function scope:task
 @tparam function fn is called with the scope
-@tparam[opt] table opts as for `go`
+@tparam[opt] table opts as for `go`, and policies: `timeout` (seconds, each
+attempt), `total_timeout` (seconds), `retry` (table), `circuit_breaker`,
+`limiter` (table or object), `fallback` (function(err)); false takes a default
+of the scope away
 @return the task
 @raise closed or cancelled when the scope is
 @usage local t = s:task(function() return parse(text) end)
@@ -172,9 +211,14 @@ static int l_scope_task(lua_State *L) {
   spawn.scope = check_open(L, engine);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 3);
-  if (!lua_isnil(L, 3))
-    task_options(L, 3, &spawn);
   check_startable(L, engine, spawn.scope);
+  if (!lua_isnil(L, 3)) {
+    rl_check_options(L, 3, task_options);
+    add_layers(L, engine, spawn.scope);
+    read_options(L, 3, task_options, &spawn);
+  } else if (spawn.scope->layered) {
+    add_layers(L, engine, spawn.scope);
+  }
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 1);
   rl_task_spawn(L, engine, &spawn, 2);

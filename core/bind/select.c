@@ -53,8 +53,8 @@ static int bad_case(lua_State *L, uint32_t i, const char *what) {
 
 /* What can be a case. */
 static const struct rl_type *const sources[] = {
-    &rl_channel_type, &rl_subscription_type, &rl_task_type, &rl_alarm_type,
-    &rl_ticker_type};
+    &rl_channel_type, &rl_subscription_type, &rl_task_type,  &rl_alarm_type,
+    &rl_ticker_type,  &rl_semaphore_type,    &rl_mutex_type, &rl_event_type};
 
 #define SOURCES (sizeof sources / sizeof *sources)
 
@@ -144,6 +144,7 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_HANDLER);
   selector->waiters[i].source = c->source;
   selector->renews |= c->stands_for;
+  selector->waiters[i].slot = 1; /* a permit; see lay_out_values for sends */
 }
 
 static void read_options(lua_State *L, struct rl_selector *selector,
@@ -261,7 +262,7 @@ static int use_default(lua_State *L, struct rl_task *task) {
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  if (rl_resumed(L, ctx, wait_k) == RILLE_EXPIRED)
+  if (rl_resumed(L, engine, ctx, wait_k) == RILLE_EXPIRED)
     return expire(L, engine);
   return complete(L, engine, check_selector(L),
                   engine->core.current->wait.fired, true);
@@ -278,11 +279,22 @@ static void lay_out_values(lua_State *L, struct rl_selector *selector) {
   }
 }
 
+static bool holds_mutex(const struct rl_task *task,
+                        struct rille_source *source) {
+  const struct rille_lock *mutex =
+      task->core.holds != 0 && source != NULL ? rille_mutex_of(source) : NULL;
+  return mutex != NULL && rille_hold_find(&task->core, mutex) != 0;
+}
+
 static void check_self(lua_State *L, struct rl_selector *selector,
                        struct rl_task *task) {
-  for (uint32_t i = 0; i < selector->count; i++)
-    if (selector->waiters[i].source == &task->core.ended)
+  for (uint32_t i = 0; i < selector->count; i++) {
+    struct rille_source *source = selector->waiters[i].source;
+    if (source == &task->core.ended)
       luaL_error(L, "a task cannot await itself (case %d)", (int)i + 1);
+    if (holds_mutex(task, source))
+      luaL_error(L, "this task holds the mutex already (case %d)", (int)i + 1);
+  }
 }
 
 /* Asks the objects that stand for a source which it is now. */

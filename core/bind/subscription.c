@@ -183,6 +183,13 @@ static int l_subscription_close(lua_State *L) {
   return 0;
 }
 
+/* __close, also when the engine is closed. */
+static int l_subscription_leave(lua_State *L) {
+  check_subscription(L);
+  rl_unsubscribe(L, 1);
+  return 0;
+}
+
 /***
 @function subscription:dropped
 @treturn integer values that it has missed because its buffer was full
@@ -246,7 +253,7 @@ void rl_open_subscription(lua_State *L) {
                                      {"name", l_subscription_name},
                                      {"stats", l_subscription_stats},
                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", l_subscription_close},
+  static const luaL_Reg meta[] = {{"__close", l_subscription_leave},
                                   {"__tostring", l_subscription_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"label", l_label}, {NULL, NULL}};

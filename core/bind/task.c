@@ -164,12 +164,31 @@ static void keep_dump(lua_State *L, struct rl_engine *engine) {
   lua_pop(L, 2);
 }
 
+/* What is noted of an error of the task at `index` is no matter unless it is
+ * the one at `error`, of which it died. */
+static void forget_others(lua_State *L, int index, int error) {
+  rl_push_task_info(L, index);
+  lua_getfield(L, -1, "noted");
+  if (!lua_rawequal(L, error, -1)) {
+    lua_pushvalue(L, error);
+    lua_setfield(L, -3, "noted");
+    lua_pushnil(L);
+    lua_setfield(L, -3, "trace");
+    lua_pushnil(L);
+    lua_setfield(L, -3, "text");
+  }
+  lua_pop(L, 2);
+}
+
 /* The task at `index` has failed with the value at `error`: tells its scope,
- * or keeps it for whoever awaits it. */
+ * or keeps it for whoever awaits it. `lock` is what it was holding, or NULL. */
 static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
-                 int index, int error) {
+                 int index, int error, const char *lock) {
   int scope = lua_gettop(L) + 1;
   luaL_checkstack(L, 16, NULL);
+  forget_others(L, index, error);
+  if (lock != NULL)
+    rl_hold_add_text(L, index, lock);
   lua_getiuservalue(L, index, RL_TASK_SCOPE);
   rl_push_failure_text(L, index, error);
   rl_push_task_info(L, index);
@@ -188,27 +207,41 @@ static void fail(lua_State *L, struct rl_engine *engine, struct rl_task *task,
   lua_settop(L, scope - 1);
 }
 
+/* Whether the task has raised its cancellation, or its engine's end. */
+static bool is_cancelled(lua_State *L, const struct rl_engine *engine,
+                         const struct rl_task *task, int error) {
+  return engine->closing || rl_is_cancellation(L, &task->core, error);
+}
+
 void rl_task_finish(lua_State *L, struct rl_engine *engine,
                     struct rl_task *task, bool ok, int base) {
   int count = lua_gettop(L) - base + 1, index;
   enum rille_task_status status = RILLE_TASK_DONE;
+  const char *lock = NULL;
   luaL_checkstack(L, 16, NULL);
   rl_push_task(L, engine, task);
   lua_insert(L, base);
   index = base++;
   if (ok && !task->main && rl_returned_failure(L, engine, base)) {
     lua_remove(L, base);
-    ok = false;
-  } else if (!ok &&
-             (engine->closing || rl_is_cancellation(L, &task->core, base))) {
-    status = RILLE_TASK_ENDED_CANCELLED;
-    count = 1;
-  }
-  if (!ok && status == RILLE_TASK_DONE) {
     status = RILLE_TASK_FAILED;
-    count = 1;
-    fail(L, engine, task, index, base);
+  } else if (!ok) {
+    status = is_cancelled(L, engine, task, base) ? RILLE_TASK_ENDED_CANCELLED
+                                                 : RILLE_TASK_FAILED;
   }
+  if (task->core.holds != 0)
+    lock = rl_holds_abandon(L, engine, task);
+  if (lock != NULL && status != RILLE_TASK_FAILED && !engine->closing) {
+    lua_settop(L, base);
+    rl_hold_push_error(L, engine, index, ok ? 0 : base, lock);
+    lua_replace(L, base);
+    status = RILLE_TASK_FAILED;
+    lock = NULL;
+  }
+  if (status == RILLE_TASK_FAILED)
+    fail(L, engine, task, index, base, lock);
+  if (status != RILLE_TASK_DONE)
+    count = 1;
   keep_results(L, task, index, base, count);
   if (task == engine->run) {
     engine->run_done = true;
@@ -283,7 +316,7 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, await_k);
+  rl_resumed(L, rl_engine(L), ctx, await_k);
   lua_settop(L, 1);
   return rl_push_task_result(L, rl_engine(L), 1);
 }
@@ -389,7 +422,7 @@ static int l_task_traceback(lua_State *L) {
 
 static int close_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, close_k);
+  rl_outcome(L, rl_engine(L), ctx, close_k);
   return 0;
 }
 

@@ -23,7 +23,7 @@ struct rl_alarm {
 
 static int sleep_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, sleep_k);
+  rl_resumed(L, rl_engine(L), ctx, sleep_k);
   return 0;
 }
 
@@ -84,9 +84,9 @@ static void want_alarm(struct rille_engine *engine, struct rille_source *source,
                        bool wanted);
 
 static const struct rille_source_type alarm_source = {"after", alarm_ready,
-                                                      want_alarm};
+                                                      want_alarm, NULL};
 static const struct rille_source_type ticker_source = {"every", alarm_ready,
-                                                       want_alarm};
+                                                       want_alarm, NULL};
 
 static void alarm_cb(struct rille_engine *engine, struct rille_timer *timer) {
   struct rl_alarm *alarm = RILLE_ENTRY(timer, struct rl_alarm, timer);
@@ -128,7 +128,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_alarm *alarm = lua_touserdata(L, 1);
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, ctx, wait_k);
+  rl_resumed(L, engine, ctx, wait_k);
   if (engine->core.current->wait.event != 0) /* stopped meanwhile */
     return 0;
   return push_alarm(L, engine, alarm);

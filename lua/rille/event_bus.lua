@@ -26,10 +26,12 @@ local states = setmetatable({}, {__mode = "k"})
 local made = 0      -- buses so far
 local ROUTES = 1024 -- at most so many are kept
 
-local function state_of(bus, name)
+-- `level`: where the method was called, as for `error`; 3 if it calls this.
+local function state_of(bus, name, level)
   local state = states[bus]
   if state then return state end
-  error(("calling '%s' on bad self (rille event_bus expected, got %s)"):format(name, type(bus)), 3)
+  error(("calling '%s' on bad self (rille event_bus expected, got %s)"):format(name, type(bus)),
+    level or 3)
 end
 
 function meta.__newindex()
@@ -169,8 +171,11 @@ function methods.subscribe(bus, topic, opts)
   return subscription
 end
 
-local function check_value(value, name)
+-- The broadcasts that a publish goes to; raises if an argument is wrong.
+local function targets(bus, topic, value, name)
+  local list = route(state_of(bus, name, 4), topic, name)
   if value == nil then core.arg_error(name, 2, "nil cannot be sent; send false or a table") end
+  return list
 end
 
 --- Sends a value to every subscription that matches the topic. Suspends as
@@ -183,10 +188,7 @@ end
 -- @raise closed, also while it waits; cancelled: who had room has got it
 -- @usage bus:publish("orders.created", {id = 7})
 function methods.publish(bus, topic, value)
-  local state = state_of(bus, "publish")
-  local list = route(state, topic, "publish")
-  check_value(value, "publish")
-  return core.publish(list, value, topic)
+  return core.publish(targets(bus, topic, value, "publish"), value, topic)
 end
 
 --- Publishes if that need not wait: to everybody, or to nobody. Never suspends.
@@ -195,10 +197,7 @@ end
 -- @param value anything but nil
 -- @return as `broadcast:try_send`
 function methods.try_publish(bus, topic, value)
-  local state = state_of(bus, "try_publish")
-  local list = route(state, topic, "try_publish")
-  check_value(value, "try_publish")
-  return core.try_publish(list, value, topic)
+  return core.try_publish(targets(bus, topic, value, "try_publish"), value, topic)
 end
 
 --- Takes a subscription out, as its `close` does. Never suspends.

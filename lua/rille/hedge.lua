@@ -25,7 +25,7 @@ local read = core.options("hedge", 1, {
   delay = "seconds|function",
   max = {"size", 2},
   on_hedge = "function",
-  budget = "token bucket",
+  budget = "token bucket|retry_budget",
 })
 
 local scope_options = {name = "hedge"}
@@ -88,10 +88,15 @@ local function start(race, fn, ...)
   race.tasks[number] = race.scope:go(task_options[number], attempt, race, number, fn, ...)
 end
 
+local function withdraw(budget)
+  if core.is(budget, "retry_budget") then return core.withdraw(budget) end
+  return budget:try_acquire()
+end
+
 -- Whether another attempt may be started. Over budget there will be none.
 local function may_hedge(race, o)
   if race.started >= race.max then return false end
-  if o.budget and not o.budget:try_acquire() then
+  if o.budget and not withdraw(o.budget) then
     race.max = race.started
     return false
   end
@@ -176,8 +181,8 @@ end
 -- @tparam table opts `delay`: seconds from one attempt to the next, or
 -- `function(attempt)` that returns them, with the number of the attempt to
 -- come, from 2; `max` (2): attempts in all; `on_hedge(attempt)`: is called
--- before each attempt but the first; `budget`: an object whose `try_acquire`
--- is asked before each attempt but the first, such as a `rille.limiter`
+-- before each attempt but the first; `budget`: a `rille.retry_budget`, or an
+-- object whose `try_acquire` is asked, such as a `rille.limiter`
 -- @tparam function fn
 -- @param ... its arguments
 -- @return the results of the first attempt that succeeds; nil and the error of

@@ -30,15 +30,22 @@ local kinds = {
   period = {"a number of seconds above 0", function(v) return number(v, 0, huge) and v > 0 end},
   count = {"a whole number from 0, or math.huge", function(v) return whole(v, 0) end},
   size = {"a whole number from 1, or math.huge", function(v) return whole(v, 1) end},
+  workers = {"a whole number from 1", function(v) return whole(v, 1) and v < huge end},
   rate = {"a number from 0", function(v) return number(v, 0, huge) end},
   factor = {"a number from 1", function(v) return number(v, 1, huge) end},
   fraction = {"a number above 0, up to 1", function(v) return number(v, 0, 1) and v > 0 end},
   any = {"a value", function(v) return v ~= nil end},
+  off = {"false", function(v) return v == false end},
 }
 
 -- Lets an option be an object: add_kind("limiter", "a rille.limiter", test).
 function core.add_kind(kind, name, test)
   kinds[kind] = {name, test}
+end
+
+-- Objects that options share, whether or not their part is loaded.
+for _, name in ipairs {"breaker", "limiter", "retry_budget"} do
+  core.add_kind(name, "a rille." .. name, function(v) return core.is(v, name) end)
 end
 
 local function describe(value)

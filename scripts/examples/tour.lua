@@ -87,10 +87,11 @@ print(result, err.kind, err.reason)
 
 print("-- a ticker ticks until it is stopped")
 do
-  local ticker <close> = rille.every(0.01)
-  for n in ticker do
-    print("tick", n)
-    if n >= 2 then break end
+  local ticks, ticker <close> = 0, rille.every(0.01)
+  for _ in ticker do -- gives the number of the tick; late ones are passed over
+    ticks = ticks + 1
+    print("tick", ticks)
+    if ticks == 2 then break end
   end
 end
 

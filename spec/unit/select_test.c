@@ -9,8 +9,10 @@ static bool always(struct rille_source *source) {
   return true;
 }
 
-static const struct rille_source_type ready_type = {"ready", always, NULL};
-static const struct rille_source_type unready_type = {"unready", NULL, NULL};
+static const struct rille_source_type ready_type = {"ready", always, NULL,
+                                                    NULL};
+static const struct rille_source_type unready_type = {"unready", NULL, NULL,
+                                                      NULL};
 
 struct cases {
   struct rille_source ready;

@@ -10,9 +10,18 @@ static void count_wanted(struct rille_engine *engine,
   unwanted_calls += !wanted;
 }
 
-static const struct rille_source_type plain_type = {"test", NULL, NULL};
+static const struct rille_source_type plain_type = {"test", NULL, NULL, NULL};
 static const struct rille_source_type counting_type = {"test", NULL,
-                                                       count_wanted};
+                                                       count_wanted, NULL};
+
+static int moved_sum;          /* how many have come, less those that left */
+static bool left_while_linked; /* one of the task's waiters was still in */
+
+static void count_moved(struct rille_engine *engine,
+                        struct rille_source *source, bool came);
+
+static const struct rille_source_type moving_type = {"test", NULL, NULL,
+                                                     count_moved};
 
 /* Two sources; two tasks that run. */
 struct world {
@@ -29,6 +38,18 @@ static void make_world(struct world *w, void **state) {
   rille_source_init(&w->y, &plain_type);
   start_task(&w->a, &w->f->top);
   start_task(&w->b, &w->f->top);
+}
+
+static struct world *watched; /* by count_moved */
+
+static void count_moved(struct rille_engine *engine,
+                        struct rille_source *source, bool came) {
+  (void)engine, (void)source;
+  moved_sum += came ? 1 : -1;
+  if (!came)
+    left_while_linked |=
+        rille_list_first(&watched->x.waiters) == &watched->set[0].node ||
+        rille_list_first(&watched->y.waiters) == &watched->set[1].node;
 }
 
 static void wait_one(struct rille_task *task, struct rille_source *source,
@@ -251,6 +272,25 @@ static void a_source_hears_of_its_first_and_last_waiter_only(void **state) {
   assert_int_equal(1, wanted_calls);
 }
 
+static void a_source_hears_of_each_that_comes_and_leaves(void **state) {
+  struct world w;
+  make_world(&w, state);
+  watched = &w;
+  moved_sum = 0;
+  left_while_linked = false;
+  rille_source_init(&w.x, &moving_type);
+  rille_source_init(&w.y, &moving_type);
+  wait_both(&w, 10);
+  wait_one(&w.b, &w.x, RILLE_FOREVER, 0);
+  assert_int_equal(3, moved_sum);
+  rille_source_fire(&w.y, 0);
+  assert_int_equal(1, moved_sum);
+  assert_false(left_while_linked);
+  rille_wait_cancel(&w.b);
+  rille_wait_unlink(&w.b);
+  assert_int_equal(0, moved_sum);
+}
+
 static void a_limit_ends_the_wait_as_cancelled(void **state) {
   struct world w;
   make_world(&w, state);
@@ -471,6 +511,7 @@ int main(void) {
       ENGINE_TEST(a_turn_goes_behind_what_is_ready),
       ENGINE_TEST(unlink_may_be_done_twice),
       ENGINE_TEST(a_source_hears_of_its_first_and_last_waiter_only),
+      ENGINE_TEST(a_source_hears_of_each_that_comes_and_leaves),
       ENGINE_TEST(a_limit_ends_the_wait_as_cancelled),
       ENGINE_TEST(a_limit_replaces_a_later_deadline),
       ENGINE_TEST(a_limit_leaves_an_earlier_deadline),

@@ -1,0 +1,105 @@
+local rille = require "rille"
+local helper = require "spec.helper"
+local run, raises, refused = helper.run, helper.raises, helper.refused
+
+describe("a semaphore in a select", function()
+  it("gives true and one permit", function()
+    run(function()
+      local sem = rille.semaphore(3)
+      assert.same({ 1, true }, { rille.select { { sem } } })
+      assert.equal(2, sem:available())
+    end)
+  end)
+
+  it("gives them when it had to wait", function()
+    run(function()
+      local sem = rille.semaphore(1)
+      sem:acquire()
+      rille.root():go(function() rille.sleep(1) sem:release() end)
+      assert.same({ 2, true }, { rille.select { { rille.channel() }, { sem } } })
+      refused("full", sem:try_acquire())
+    end)
+  end)
+
+  it("calls the handler with true", function()
+    run(function()
+      local sem = rille.semaphore(1)
+      assert.same({ 1, "got", true }, { rille.select { { sem, function(v) return "got", v end } } })
+    end)
+  end)
+
+  it("takes nothing where another case fires", function()
+    run(function()
+      local a, b = rille.semaphore(1), rille.semaphore(1)
+      a:acquire()
+      b:acquire()
+      rille.root():go(function() b:release() end)
+      assert.equal(2, (rille.select { { a }, { b } }))
+      a:release()
+      assert.same({ 1, 0 }, { a:available(), b:available() })
+    end)
+  end)
+
+  it("takes nothing when the select times out", function()
+    run(function()
+      local sem = rille.semaphore(1)
+      sem:acquire()
+      refused("timeout", rille.select({ { sem } }, { timeout = 1 }))
+      sem:release()
+      assert.equal(1, sem:available())
+    end)
+  end)
+
+  it("does not overtake who waits", function()
+    run(function()
+      local sem = rille.semaphore(2)
+      sem:acquire()
+      local task = rille.root():go(function() sem:acquire(2) end)
+      rille.yield()
+      refused("timeout", rille.select({ { sem } }, { timeout = 0 }))
+      sem:release()
+      task:await()
+    end)
+  end)
+
+  it("twice takes one permit", function()
+    run(function()
+      local sem = rille.semaphore(2)
+      sem:acquire(2)
+      rille.root():go(function() sem:release(2) end)
+      rille.select { { sem }, { sem } }
+      assert.equal(1, sem:available())
+    end)
+  end)
+
+  it("is chosen evenly among several", function()
+    run(function()
+      local a, b, count = rille.semaphore(1), rille.semaphore(1), 0
+      for _ = 1, 1000 do
+        local i = rille.select { { a }, { b } }
+        count = count + i - 1;
+        (i == 1 and a or b):release()
+      end
+      assert.is_true(count > 400 and count < 600, tostring(count))
+    end)
+  end)
+
+  it("cannot be sent to", function()
+    run(function()
+      local sem = rille.semaphore(1)
+      raises(function() rille.select { { sem, send = 1 } } end, "only a channel")
+    end)
+  end)
+
+  it("of a selector makes no garbage", function()
+    run(function()
+      local sem = rille.semaphore(1)
+      local selector = rille.selector { { sem } }
+      local grown = helper.garbage(function()
+        selector:wait()
+        sem:release()
+      end)
+      assert.is_true(grown < 1, ("grew by %.1f KB"):format(grown))
+    end)
+  end)
+end)
