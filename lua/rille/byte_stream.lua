@@ -36,7 +36,7 @@ end)
 local M = {}
 
 -- scope -> {[state] = close}: what is closed when the scope ends. The set is an
--- object with a method `close`, as core.own wants it.
+-- object with the methods that core.own wants.
 local sets = setmetatable({}, {__mode = "k"})
 
 local set_meta = {__index = {}}
@@ -47,6 +47,8 @@ function set_meta.__index.close(set)
     close(state)
   end
 end
+
+function set_meta.__index.is_closed() return false end
 
 --- Lets close(state) be called when the scope ends. Returns the set that the
 -- state is in: `set[state] = nil` takes it out.
