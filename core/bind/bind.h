@@ -47,7 +47,8 @@ struct rl_type {
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_channel_type, rl_broadcast_type, rl_subscription_type, rl_alarm_type,
-    rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type;
+    rl_ticker_type, rl_inlet_type, rl_await_type, rl_selector_type,
+    rl_poll_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -64,6 +65,7 @@ enum rl_engine_slot {
   RL_CHANNEL_META,
   RL_BROADCAST_META,
   RL_SUBSCRIPTION_META,
+  RL_INLET_META,
   RL_ALARM_META,
   RL_TICKER_META,
   RL_AWAIT_META,
@@ -432,6 +434,7 @@ void rl_open_block(lua_State *L);
 void rl_open_channel(lua_State *L);
 void rl_open_broadcast(lua_State *L);
 void rl_open_subscription(lua_State *L);
+void rl_open_inlet(lua_State *L);
 void rl_open_select(lua_State *L);
 void rl_open_timer(lua_State *L);
 void rl_open_await(lua_State *L);

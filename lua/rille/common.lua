@@ -19,8 +19,8 @@ end
 -- its identity, for as long as it lives. So a script can neither read nor
 -- break it, and a receiver is known by having a state.
 -- class(name, methods, text) gives two functions: new(state) makes an object,
--- state(object, method) finds its state or raises. `text(state)` is what
--- tostring says after the name.
+-- state(object, method) finds its state or raises; and the metatable, for what
+-- else belongs there. `text(state)` is what tostring says after the name.
 function core.class(name, methods, text)
   local states = setmetatable({}, {__mode = "k"})
   local title = "rille." .. name
@@ -40,7 +40,7 @@ function core.class(name, methods, text)
     if found then return found end
     error(("calling '%s' on bad self (%s expected, got %s)")
       :format(method, title, type(object)), 3)
-  end
+  end, meta
 end
 
 --- How the protected call has ended that gave these values: true; or false
