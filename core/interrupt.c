@@ -88,6 +88,32 @@ static void push_guard(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
+/* What each of them does in the binary. */
+static void take_signal(int number) {
+  if (number == SIGINT || number == SIGTERM)
+    set_handler(number, handle_signal);
+  else if (number == SIGPIPE || number == SIGXFSZ)
+    set_handler(number, SIG_IGN);
+}
+
+/* restore(number): a script has watched a signal, and does so no more. */
+static int l_restore(lua_State *L) {
+  int number = (int)luaL_checkinteger(L, 1);
+  if (waker != NULL)
+    take_signal(number);
+  return 0;
+}
+
+/* `require "rille.interrupt"`, for lua/rille/signal.lua. */
+static void offer_restore(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_restore);
+  lua_setfield(L, -2, "restore");
+  lua_setfield(L, -2, "rille.interrupt");
+  lua_pop(L, 1);
+}
+
 int rille_interrupt_start(lua_State *L) {
   push_guard(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &guard_key);
@@ -103,9 +129,11 @@ int rille_interrupt_start(lua_State *L) {
   uv_unref((uv_handle_t *)async);
   received = 0;
   waker = async;
-  set_handler(SIGINT, handle_signal);
-  set_handler(SIGTERM, handle_signal);
-  set_handler(SIGPIPE, SIG_IGN);
+  take_signal(SIGINT);
+  take_signal(SIGTERM);
+  take_signal(SIGPIPE);
+  take_signal(SIGXFSZ);
+  offer_restore(L);
   return 0;
 }
 

@@ -3,7 +3,7 @@ file.lua - open files.
 
 Every call on a file waits for its turn, in order: so two tasks that read one
 file get pieces that follow each other, and a file is not closed while libuv
-reads it. The turn is a channel that holds one value.
+reads it.
 
 The place in a regular file is kept here and given to each request. What can
 only be read in order (a FIFO, a terminal) has its place in the system; -1
@@ -22,7 +22,7 @@ local CHUNK = 65536 -- bytes asked for at a time
 local methods = {}
 
 -- state: {fd=, path=, offset=(nil where there is none), append=, turn=,
--- reader=, temporary=}; `fd` is nil once closed.
+-- leave=, reader=, temporary=}; `fd` is nil once closed.
 local new, state_of, meta = core.class("file", methods, function(state)
   return ("%s (%s)"):format(state.path, state.fd and "open" or "closed")
 end)
@@ -105,9 +105,10 @@ end
 local function write_all(state, data)
   if state.offset and not state.append then set_place(state, place(state)) end
   repeat
-    local n, err = request(state, uv.fs_write, state.fd, data, not state.append and state.offset or -1)
+    local at = not state.append and state.offset
+    local n, err = request(state, uv.fs_write, state.fd, data, at or -1)
     if not n then return nil, err end
-    if state.offset and not state.append then state.offset = state.offset + n end
+    if at then state.offset = at + n end
     data = data:sub(n + 1)
   until data == ""
   return true
@@ -135,7 +136,9 @@ local function seek(state, whence, offset)
     if not stat then return nil, err end
     from = stat.size
   end
-  if from + offset < 0 then return nil, core.io_error("EINVAL: a place before the start", state.path) end
+  if from + offset < 0 then
+    return nil, core.io_error("EINVAL: a place before the start", state.path)
+  end
   set_place(state, from + offset)
   return from + offset
 end
@@ -248,9 +251,8 @@ end
 
 --- Makes the object of an open descriptor.
 function core.new_file(fd, path, flags)
-  local turn = rille.channel(1)
-  local state = {fd = fd, path = path, turn = turn, append = flags:find "a" ~= nil}
-  state.leave = setmetatable({}, {__close = function() turn:try_recv() end})
+  local state = {fd = fd, path = path, append = flags:find "a" ~= nil}
+  state.turn, state.leave = core.new_turn()
   state.offset = has_place(uv.fs_fstat(fd)) and 0 or nil
   state.reader = core.reader(function() return fill(state) end)
   return new(state)

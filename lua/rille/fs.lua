@@ -33,7 +33,9 @@ local MODES = {
 --- Checks a path: libuv would cut it at a zero byte.
 function core.check_path(path, name, argument)
   core.check(path, "string", name, argument or 1)
-  if path:find("\0", 1, true) then core.arg_error(name, argument or 1, "a path has no zero byte") end
+  if path:find("\0", 1, true) then
+    core.arg_error(name, argument or 1, "a path cannot have a zero byte")
+  end
 end
 
 -- A call of one path.
@@ -99,7 +101,7 @@ function fs.exists(path)
 end
 
 local function open(path, flags, mode)
-  local fd, err = core.request(path, function(fd) uv.fs_close(fd) end, uv.fs_open, path, flags, mode)
+  local fd, err = core.request(path, uv.fs_close, uv.fs_open, path, flags, mode)
   if not fd then return nil, err end
   return core.new_file(fd, path, flags)
 end

@@ -12,10 +12,19 @@ What was brought and not yet taken is `r.text` from `r.at` on, and then
 `r.parts`. A read that fails or is cancelled takes nothing: the next one gets
 what it had.
 ]]
-local _, core = ...
+local rille, core = ...
 
 function core.reader(fill)
   return {fill = fill, text = "", at = 1, parts = {}}
+end
+
+--- A turn, for calls that must not overlap, in the order in which they come:
+--     turn:send(true)
+--     local _ <close> = leave
+-- It is a channel that holds one value.
+function core.new_turn()
+  local turn = rille.channel(1)
+  return turn, setmetatable({}, {__close = function() turn:try_recv() end})
 end
 
 -- Makes one text of what there is.
@@ -144,7 +153,8 @@ function core.check_data(data, name, argument)
   if type(data) == "string" then return data end
   for i, piece in ipairs(data) do
     if type(piece) ~= "string" then
-      core.arg_error(name, argument or 1, ("a list of strings expected, got %s at %d"):format(type(piece), i))
+      core.arg_error(name, argument or 1,
+        ("a list of strings expected, got %s at %d"):format(type(piece), i))
     end
   end
   return table.concat(data)

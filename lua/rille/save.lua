@@ -25,11 +25,14 @@ local function directory_of(path)
   return path:match "^(.*/)[^/]*$" or "./"
 end
 
+local made = 0 -- names so far
+
 -- Opens a file under a name that nobody has.
 local function create(directory, mode)
   local fd, err
   for _ = 1, TRIES do
-    local path = ("%s.rille-%x-%x"):format(directory, uv.os_getpid(), math.random(0))
+    made = made + 1
+    local path = ("%s.rille-%x-%x-%x"):format(directory, uv.os_getpid(), uv.hrtime(), made)
     fd, err = core.request(path, function(opened)
       uv.fs_close(opened)
       uv.fs_unlink(path)
