@@ -170,7 +170,9 @@ end
 
 -- The set of the scope in which the running task is.
 local function set_of_scope()
-  local scope = core.innermost() or rille.current():scope()
+  local task = rille.current()
+  if not task then error("cannot start a process here: not inside a task", 0) end
+  local scope = core.innermost() or task:scope()
   local set = sets[scope]
   if set then return set end
   set = setmetatable({scope = scope, children = {}}, {__index = set_methods})

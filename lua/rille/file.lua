@@ -17,27 +17,28 @@ core.load "rille.request"
 
 local uv = rille.uv()
 
+-- A file that gets too large is an error of the write.
+core.ignore_default(uv.constants.SIGXFSZ)
+
 local CHUNK = 65536 -- bytes asked for at a time
 
-local methods = {}
+local methods, metamethods = {}, {}
 
--- state: {fd=, path=, offset=(nil where there is none), append=, turn=,
--- leave=, reader=, temporary=}; `fd` is nil once closed.
-local new, state_of, meta = core.class("file", methods, function(state)
+-- state: {fd=, path=, offset=(nil where there is none), append=, reader=,
+-- temporary=}; `fd` is nil once closed.
+local new, state_of = core.class("file", methods, function(state)
   return ("%s (%s)"):format(state.path, state.fd and "open" or "closed")
-end)
+end, metamethods)
 
-local function closed_error(state)
-  return core.error("closed", ("the file %s is closed"):format(state.path))
-end
+core.add_reading(methods, state_of)
 
 -- Runs fn(state, ...) when it is its turn.
 local function in_turn(state, fn, ...)
-  if not state.fd then return nil, closed_error(state) end
-  state.turn:send(true)
-  local _ <close> = state.leave
-  if not state.fd then return nil, closed_error(state) end
-  return fn(state, ...)
+  return core.in_turn(state.reader, function(_, ...) return fn(state, ...) end, ...)
+end
+
+local function closed_error(state)
+  return core.error("closed", ("the file %s is closed"):format(state.path))
 end
 
 local function request(state, fn, ...)
@@ -50,46 +51,6 @@ local function fill(state)
   if not data then return nil, err end
   if state.offset then state.offset = state.offset + #data end
   return data ~= "" and data or nil
-end
-
---- Reads. At the end of the file: nil, but "" for "a". Suspends.
--- @function file:read
--- @tparam[opt] integer|string format a number of bytes: up to so many; "l": a
--- line, without its end; "a": all that is left; without it, what comes
--- @treturn string or nil at the end; nil and an error of kind `io`, or
--- `closed`
--- @raise cancelled
--- @usage local head = file:read(512)
-function methods.read(file, format)
-  local state = state_of(file, "read")
-  core.check_format(format, "read")
-  return in_turn(state, function() return core.reader_read(state.reader, format) end)
-end
-
---- Reads up to a delimiter. Suspends.
--- @function file:read_until
--- @tparam string delimiter
--- @tparam[opt] integer max bytes before it, at most
--- @treturn string without the delimiter; nil at the end; nil and an error,
--- also of kind `too_large`
--- @raise cancelled
-function methods.read_until(file, delimiter, max)
-  local state = state_of(file, "read_until")
-  core.check_delimiter(delimiter, max, "read_until")
-  return in_turn(state, function()
-    return core.reader_until(state.reader, delimiter, max or math.huge)
-  end)
-end
-
---- Iterates over the lines from here on. Each step may suspend.
--- @function file:lines
--- @tparam[opt] integer max bytes in a line, at most
--- @treturn function an iterator; it raises where `read` returns an error
--- @usage for line in file:lines() do print(line) end
-function methods.lines(file, max)
-  state_of(file, "lines")
-  core.check_delimiter("\n", max, "lines", 1)
-  return core.lines_of(function() return methods.read_until(file, "\n", max) end)
 end
 
 -- What is ahead in the reader was not read, as far as the place goes.
@@ -234,15 +195,15 @@ function methods.close(file)
   if not state.fd then return true end
   if not rille.current() then return close_now(state) end
   return rille.shield(function()
-    state.turn:send(true)
-    local _ <close> = state.leave
+    state.reader.turn:send(true)
+    local _ <close> = state.reader.leave
     return close(state)
   end)
 end
 
-function meta.__close(file) methods.close(file) end
+function metamethods.__close(file) methods.close(file) end
 
-function meta.__gc(file) close_now(state_of(file, "close")) end
+function metamethods.__gc(file) close_now(state_of(file, "close")) end
 
 -- Regular files have a place of ours.
 local function has_place(stat)
@@ -252,9 +213,9 @@ end
 --- Makes the object of an open descriptor.
 function core.new_file(fd, path, flags)
   local state = {fd = fd, path = path, append = flags:find "a" ~= nil}
-  state.turn, state.leave = core.new_turn()
   state.offset = has_place(uv.fs_fstat(fd)) and 0 or nil
-  state.reader = core.reader(function() return fill(state) end)
+  state.reader = core.reader(path, function() return fill(state) end)
+  state.reader.refuse = function() return not state.fd and closed_error(state) end
   return new(state)
 end
 

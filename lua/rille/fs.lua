@@ -137,17 +137,7 @@ function fs.read_file(path, opts)
   local max = options.read_file(opts).max_size
   local file <close>, err = open(path, "r", 0)
   if not file then return nil, err end
-  local parts, size = {}, 0
-  while true do
-    local data, failed = file:read()
-    if failed then return nil, failed end
-    if not data then return table.concat(parts) end
-    parts[#parts + 1] = data
-    size = size + #data
-    if size > max then
-      return nil, core.error("too_large", ("%s has more than %d bytes"):format(path, max))
-    end
-  end
+  return file:read_all(max)
 end
 
 --- Iterates over the lines of a file. Each step may suspend; leaving the loop

@@ -11,13 +11,18 @@ core.load "rille.common"
 core.load "rille.reader"
 core.load "rille.uv"
 
-local methods = {}
+-- Writing to what nobody reads is an error of the write.
+core.ignore_default(rille.uv().constants.SIGPIPE)
 
--- state: {handle=, name=, reader=, turn=, leave=, ended=, wake=}; `handle` is
--- nil once closed, `wake` resolves the read that waits.
-local new, state_of, meta = core.class("pipe", methods, function(state)
+local methods, metamethods = {}, {}
+
+-- state: {handle=, name=, reader=, ended=, wake=}; `handle` is nil once closed,
+-- `wake` resolves the read that waits.
+local new, state_of = core.class("pipe", methods, function(state)
   return ("%s (%s)"):format(state.name, state.handle and "open" or "closed")
-end)
+end, metamethods)
+
+core.add_reading(methods, state_of)
 
 local function closed_error(state)
   return core.error("closed", ("%s is closed"):format(state.name))
@@ -44,51 +49,6 @@ local function fill(state)
   return chunk
 end
 
-local function reading(state, fn, ...)
-  state.turn:send(true)
-  local _ <close> = state.leave
-  return fn(state.reader, ...)
-end
-
---- Reads. At the end: nil, but "" for "a". Suspends.
--- @function pipe:read
--- @tparam[opt] integer|string format a number of bytes: up to so many; "l": a
--- line, without its end; "a": all that is left; without it, what comes
--- @treturn string or nil at the end; nil and an error of kind `io`, or
--- `closed`
--- @raise cancelled
-function methods.read(pipe, format)
-  local state = state_of(pipe, "read")
-  core.check_format(format, "read")
-  return reading(state, core.reader_read, format)
-end
-
---- Reads up to a delimiter. Suspends.
--- @function pipe:read_until
--- @tparam string delimiter
--- @tparam[opt] integer max bytes before it, at most
--- @treturn string without the delimiter; nil at the end; nil and an error,
--- also of kind `too_large`
--- @raise cancelled
-function methods.read_until(pipe, delimiter, max)
-  local state = state_of(pipe, "read_until")
-  core.check_delimiter(delimiter, max, "read_until")
-  return reading(state, core.reader_until, delimiter, max or math.huge)
-end
-
---- Iterates over lines. Each step may suspend.
--- @function pipe:lines
--- @tparam[opt] integer max bytes in a line, at most
--- @treturn function an iterator; it raises where `read` returns an error
--- @usage for line in p:stdout():lines() do print(line) end
-function methods.lines(pipe, max)
-  local state = state_of(pipe, "lines")
-  core.check_delimiter("\n", max, "lines", 1)
-  return core.lines_of(function()
-    return reading(state, core.reader_until, "\n", max or math.huge)
-  end)
-end
-
 local function close(state)
   local handle = state.handle
   state.handle = nil
@@ -97,21 +57,23 @@ local function close(state)
   if not handle:is_closing() then handle:close() end
 end
 
---- Writes all of it. Suspends until the system has taken it. If the task is
--- cancelled meanwhile the stream is closed: nobody can tell what was written.
+--- Writes all of it. Suspends until the system has taken it. Several tasks may
+-- write: what each call writes stays together.
 -- @function pipe:write
 -- @tparam string|table data a string, or a list of strings
--- @treturn boolean true; nil and an error of kind `io` or `closed`
--- @raise cancelled
+-- @treturn boolean true; nil and an error: `io`, with `code` "EPIPE" when
+-- nobody reads any more, or `closed`
+-- @raise cancelled: what was not written yet still will be, unless the stream
+-- is closed
 function methods.write(pipe, data)
   local state = state_of(pipe, "write")
   data = core.check_data(data, "write")
   if not state.handle then return nil, closed_error(state) end
   local err = rille.await(function(resolve)
     local request, err = state.handle:write(data, resolve)
-    if not request then return resolve(err) end
-    return function() close(state) end
+    if not request then resolve(err) end
   end)
+  if err and not state.handle then return nil, closed_error(state) end
   if err then return nil, core.io_error(err, state.name) end
   return true
 end
@@ -124,12 +86,11 @@ function methods.close(pipe)
   return true
 end
 
-meta.__close = methods.close
+metamethods.__close = methods.close
 
 --- Makes the object of an open stream handle.
 function core.new_pipe(handle, name)
   local state = {handle = handle, name = name}
-  state.turn, state.leave = core.new_turn()
-  state.reader = core.reader(function() return fill(state) end)
+  state.reader = core.reader(name, function() return fill(state) end)
   return new(state)
 end

@@ -2,29 +2,35 @@
 reader.lua - reading by pieces: so many bytes, lines, up to a delimiter.
 
 What files, pipes and the standard input have in common. They give a function
-that brings the next chunk, however large:
+that brings the next chunk, however large, and get the methods:
 
-    local r = core.reader(fill)     fill() -> chunk; nil at the end; nil, err
-    core.reader_read(r, format)     n: up to n bytes that are there; "l", "a"
-    core.reader_until(r, delim, max)
+    state.reader = core.reader(name, fill)   fill() -> chunk; nil at the end;
+                                             nil, err
+    core.add_reading("file", methods, state_of)
 
 What was brought and not yet taken is `r.text` from `r.at` on, and then
 `r.parts`. A read that fails or is cancelled takes nothing: the next one gets
-what it had.
+what it had. Reads of several tasks take turns, in the order in which they
+come; the turn is a channel that holds one value.
 ]]
 local rille, core = ...
 
-function core.reader(fill)
-  return {fill = fill, text = "", at = 1, parts = {}}
+local huge = math.huge
+
+function core.reader(name, fill)
+  local turn = rille.channel(1)
+  local leave = setmetatable({}, {__close = function() turn:try_recv() end})
+  return {name = name, fill = fill, text = "", at = 1, parts = {}, turn = turn, leave = leave}
 end
 
---- A turn, for calls that must not overlap, in the order in which they come:
---     turn:send(true)
---     local _ <close> = leave
--- It is a channel that holds one value.
-function core.new_turn()
-  local turn = rille.channel(1)
-  return turn, setmetatable({}, {__close = function() turn:try_recv() end})
+--- Runs fn(r, ...) when it is its turn. `r.refuse`, if it has one, returns an
+-- error when there is nothing to read from any more.
+function core.in_turn(r, fn, ...)
+  r.turn:send(true)
+  local _ <close> = r.leave
+  local err = r.refuse and r.refuse()
+  if err then return nil, err end
+  return fn(r, ...)
 end
 
 -- Makes one text of what there is.
@@ -45,6 +51,7 @@ function core.reader_drop(r)
   r.text, r.at, r.parts = "", 1, {}
 end
 
+-- Takes what is there up to the place `last`.
 local function take(r, last)
   local piece = r.text:sub(r.at, last)
   r.at = last + 1
@@ -52,11 +59,17 @@ local function take(r, last)
   return piece
 end
 
--- Brings more. A piece that grows is joined only when it has doubled, or when
--- what is sought (if anything) may be there: so a long line costs no more per
--- byte than a short one. Returns true, nil at the end, or nil and an error.
-local function bring(r, sought)
-  local size, got = core.reader_size(r), 0
+local function end_error(r)
+  return core.error("closed", r.name .. " has ended")
+end
+
+-- Brings more: at least `wanted` bytes, or up to a chunk that has `sought` in
+-- it, if given. What grows is joined only when it has doubled, so a long line
+-- costs no more per byte than a short one. Returns true; nil at the end; nil
+-- and an error.
+local function bring(r, wanted, sought)
+  local got = 0
+  wanted = math.max(wanted, core.reader_size(r))
   local chunk, err
   repeat
     chunk, err = r.fill()
@@ -64,96 +77,167 @@ local function bring(r, sought)
       r.parts[#r.parts + 1] = chunk
       got = got + #chunk
     end
-  until not chunk or got >= size or sought and chunk:find(sought, 1, true)
+  until not chunk or got >= wanted or sought and chunk:find(sought, 1, true)
   join(r)
   if err then return nil, err end
   return got > 0 or nil
 end
 
+-- What is there, or else what comes next.
+local function read_some(r)
+  if core.reader_size(r) == 0 then
+    local more, err = bring(r, 1)
+    if not more then return nil, err or end_error(r) end
+  end
+  return take(r, #r.text)
+end
+
+-- n bytes; fewer at the end.
+local function read_exactly(r, n)
+  while core.reader_size(r) < n do
+    local more, err = bring(r, n - core.reader_size(r))
+    if err then return nil, err end
+    if not more then break end
+  end
+  if core.reader_size(r) == 0 then return nil, end_error(r) end
+  return take(r, math.min(#r.text, r.at + n - 1))
+end
+
+local function too_long(r, max)
+  return nil, core.error("too_large", ("%s: more than %d bytes"):format(r.name, max))
+end
+
 -- All that is left: "" at the end.
-local function read_all(r)
+local function read_all(r, max)
   local more, err
-  repeat more, err = bring(r) until not more
+  repeat
+    if core.reader_size(r) > max then return too_long(r, max) end
+    more, err = bring(r, 1)
+  until not more
   if err then return nil, err end
   return take(r, #r.text)
 end
 
-local function too_long(max)
-  return nil, core.error("too_large", ("more than %d bytes without the delimiter"):format(max))
-end
-
---- The bytes up to `delimiter`, without it; the rest, if it ends before; nil
--- at the end; nil and an error of kind `too_large` when `max` bytes do not
--- have it.
-function core.reader_until(r, delimiter, max)
+local function read_until(r, delimiter, max)
   local last = delimiter:sub(-1)
   join(r)
   local from = r.at
   while true do
     local first, final = r.text:find(delimiter, from, true)
-    if (first and first - r.at or core.reader_size(r)) > max then return too_long(max) end
+    if (first and first - r.at or core.reader_size(r)) > max then return too_long(r, max) end
     if first then
       local piece = take(r, first - 1)
       take(r, r.at + final - first)
       return piece
     end
     local seen = core.reader_size(r)
-    local more, err = bring(r, last)
+    local more, err = bring(r, 1, last)
     if err then return nil, err end
-    if not more then return seen > 0 and take(r, #r.text) or nil end
+    if not more then return seen > 0 and take(r, #r.text) or nil, end_error(r) end
     from = math.max(1, seen - #delimiter + 2)
   end
 end
 
--- Up to n bytes: what is there, or else what comes next.
-local function read_some(r, n)
-  if core.reader_size(r) == 0 then
-    local more, err = bring(r)
-    if not more then return nil, err end
-  end
-  return take(r, math.min(#r.text, r.at + n - 1))
+local function read(r, format)
+  if format == "a" then return read_all(r, huge) end
+  if format == "l" then return read_until(r, "\n", huge) end
+  return format and read_exactly(r, format) or read_some(r)
 end
 
---- Checks a format: nil, a count of bytes, "l" or "a".
-function core.check_format(format, name)
+local function check_format(format)
   if format == nil or format == "l" or format == "a" then return end
   if math.type(format) == "integer" and format >= 1 then return end
-  core.arg_error(name, 1, "a number of bytes from 1, \"l\" or \"a\" expected")
+  core.arg_error("read", 1, "a number of bytes from 1, 'l' or 'a' expected")
 end
 
---- Reads as `format` says. nil is as much as is there.
-function core.reader_read(r, format)
-  if format == "a" then return read_all(r) end
-  if format == "l" then return core.reader_until(r, "\n", math.huge) end
-  return read_some(r, format or math.huge)
+local function check_max(max, name, argument)
+  if max ~= nil then core.check(max, "size", name, argument) end
+  return max or huge
 end
 
---- An iterator over lines, by `read(max)`: it raises what `read` returns as
--- an error.
-function core.lines_of(read)
-  return function()
-    local line, err = read()
-    if line == nil and err ~= nil then error(err, 0) end
-    return line
+--- What can be read from: files, pipes, the standard input.
+-- @type reader
+
+--- Adds the methods of reading to a type.
+-- add_reading(methods, state_of): the state has a `reader`
+function core.add_reading(methods, state_of)
+  --- Reads. Suspends until the bytes have come. Several tasks may read: each
+  -- gets a piece, in the order of their calls.
+  -- @function reader:read
+  -- @tparam[opt] integer|string format so many bytes, fewer only at the end;
+  -- "l": a line, without its "\n"; "a": all that is left, "" at the end;
+  -- without it, what is there
+  -- @treturn string nil and an error: kind `closed` at the end, which is no
+  -- failure, or `io`
+  -- @raise cancelled: what has come is kept for the next read
+  -- @usage local magic = file:read(4)
+  function methods.read(object, format)
+    local r = state_of(object, "read").reader
+    check_format(format)
+    return core.in_turn(r, read, format)
   end
-end
 
---- Checks a delimiter, and the largest number of bytes before it, which is
--- argument number `argument`.
-function core.check_delimiter(delimiter, max, name, argument)
-  core.check(delimiter, "string", name, 1)
-  if delimiter == "" then core.arg_error(name, 1, "a delimiter of at least one byte expected") end
-  if max ~= nil then core.check(max, "size", name, argument or 2) end
+  --- Reads up to a delimiter, which is taken but not returned; at the end,
+  -- what is left. Suspends.
+  -- @function reader:read_until
+  -- @tparam string delimiter
+  -- @tparam[opt] integer max bytes before it
+  -- @treturn string nil and an error as `read`; or `too_large`, and nothing
+  -- is taken
+  -- @raise cancelled
+  function methods.read_until(object, delimiter, max)
+    local r = state_of(object, "read_until").reader
+    core.check(delimiter, "string", "read_until", 1)
+    if delimiter == "" then core.arg_error("read_until", 1, "the delimiter is empty") end
+    return core.in_turn(r, read_until, delimiter, check_max(max, "read_until", 2))
+  end
+
+  --- Reads a line, without its "\n". Suspends.
+  -- @function reader:read_line
+  -- @tparam[opt] integer max bytes of the line
+  -- @treturn string nil and an error as `read_until`
+  -- @raise cancelled
+  function methods.read_line(object, max)
+    local r = state_of(object, "read_line").reader
+    return core.in_turn(r, read_until, "\n", check_max(max, "read_line", 1))
+  end
+
+  --- Reads all that is left: "" at the end. Suspends.
+  -- @function reader:read_all
+  -- @tparam[opt] integer max bytes
+  -- @treturn string nil and an error: `io`, or `too_large`, and nothing is
+  -- taken
+  -- @raise cancelled
+  function methods.read_all(object, max)
+    local r = state_of(object, "read_all").reader
+    return core.in_turn(r, read_all, check_max(max, "read_all", 1))
+  end
+
+  --- Iterates over the lines from here on. Each step may suspend.
+  -- @function reader:lines
+  -- @tparam[opt] integer max bytes of a line
+  -- @treturn function an iterator, which raises `io` and `too_large`
+  -- @usage for line in rille.stdin:lines() do print(line:upper()) end
+  function methods.lines(object, max)
+    local r = state_of(object, "lines").reader
+    max = check_max(max, "lines", 1)
+    return function()
+      local line, err = core.in_turn(r, read_until, "\n", max)
+      if line == nil and not rille.is_error(err, "closed") then error(err, 0) end
+      return line
+    end
+  end
 end
 
 --- Checks what is to be written: a string, or a list of them. Returns one
 -- string.
 function core.check_data(data, name, argument)
-  core.check(data, "string|table", name, argument or 1)
+  argument = argument or 1
+  core.check(data, "string|table", name, argument)
   if type(data) == "string" then return data end
   for i, piece in ipairs(data) do
     if type(piece) ~= "string" then
-      core.arg_error(name, argument or 1,
+      core.arg_error(name, argument,
         ("a list of strings expected, got %s at %d"):format(type(piece), i))
     end
   end

@@ -19,9 +19,7 @@ local CHUNK <const> = 65536
 
 local methods = {}
 
--- The one state: {reader=, turn=, leave=, kind=, wake=}; `wake` ends the read
--- that waits.
-local state = {}
+local state = {} -- {reader=, wake=}; `wake` ends the read that waits
 
 local new, state_of = core.class("stdin", methods, function()
   return uv.guess_handle(0) or "closed"
@@ -90,52 +88,11 @@ function core.end_stdin_read()
   if state.wake then state.wake(prompt_error()) end
 end
 
-local function reading(fn, ...)
-  state.turn:send(true)
-  local _ <close> = state.leave
-  return fn(state.reader, ...)
-end
+state.reader = core.reader("the standard input", fill)
+core.add_reading(methods, state_of)
 
---- Reads. At the end: nil, but "" for "a". Suspends, this task only.
--- @function stdin:read
--- @tparam[opt] integer|string format a number of bytes: up to so many; "l": a
--- line, without its end; "a": all that is left; without it, what comes
--- @treturn string or nil at the end; nil and an error of kind `io`
--- @raise cancelled: what has come is kept for the next read
--- @usage local answer = rille.stdin:read "l"
-function methods.read(stdin, format)
-  state_of(stdin, "read")
-  core.check_format(format, "read")
-  return reading(core.reader_read, format)
-end
-
---- Reads up to a delimiter. Suspends.
--- @function stdin:read_until
--- @tparam string delimiter
--- @tparam[opt] integer max bytes before it, at most
--- @treturn string without the delimiter; nil at the end; nil and an error,
--- also of kind `too_large`
--- @raise cancelled
-function methods.read_until(stdin, delimiter, max)
-  state_of(stdin, "read_until")
-  core.check_delimiter(delimiter, max, "read_until")
-  return reading(core.reader_until, delimiter, max or math.huge)
-end
-
---- Iterates over lines. Each step may suspend.
--- @function stdin:lines
--- @tparam[opt] integer max bytes in a line, at most
--- @treturn function an iterator; it raises where `read` returns an error
+--- The standard input: what a `reader` has. What it has read ahead, `io.read`
+-- does not get.
+-- @field stdin
 -- @usage for line in rille.stdin:lines() do print(line:upper()) end
-function methods.lines(stdin, max)
-  state_of(stdin, "lines")
-  core.check_delimiter("\n", max, "lines", 1)
-  return core.lines_of(function()
-    return reading(core.reader_until, "\n", max or math.huge)
-  end)
-end
-
-state.turn, state.leave = core.new_turn()
-state.reader = core.reader(fill)
-
 rille.stdin = new(state)
