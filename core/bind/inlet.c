@@ -10,7 +10,7 @@
  * it, the program is neither finished nor in a deadlock; the handle behind it
  * is unref'd, and means nothing alone. The inlet holds the handle, through the
  * function that closes it, and the handle's callback should hold the inlet
- * weakly: then one that is forgotten is collected, and its handle with it.
+ * weakly: then one that is forgotten is collected, and closes its handle.
  */
 #include "channel.h"
 
@@ -104,6 +104,9 @@ static int l_inlet_close(lua_State *L) {
   return close_inlet(L, check_inlet(L));
 }
 
+/* Nobody waits: who does has it on his stack. The engine may be gone. */
+static int l_inlet_gc(lua_State *L) { return close_inlet(L, check_inlet(L)); }
+
 /***
 @function inlet:dropped
 @treturn integer values for which there was no room
@@ -146,6 +149,7 @@ void rl_open_inlet(lua_State *L) {
                                      {"stats", l_inlet_stats},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_inlet_close},
+                                  {"__gc", l_inlet_gc},
                                   {"__tostring", l_inlet_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"inlet", l_inlet_new},

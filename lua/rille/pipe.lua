@@ -88,6 +88,9 @@ end
 
 metamethods.__close = methods.close
 
+-- One that is forgotten.
+function metamethods.__gc(pipe) close(state_of(pipe, "close")) end
+
 --- Makes the object of an open stream handle.
 function core.new_pipe(handle, name)
   local state = {handle = handle, name = name}

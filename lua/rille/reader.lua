@@ -133,7 +133,8 @@ local function read_until(r, delimiter, max)
     local seen = core.reader_size(r)
     local more, err = bring(r, 1, last)
     if err then return nil, err end
-    if not more then return seen > 0 and take(r, #r.text) or nil, end_error(r) end
+    if not more and seen == 0 then return nil, end_error(r) end
+    if not more then return take(r, #r.text) end
     from = math.max(1, seen - #delimiter + 2)
   end
 end
@@ -141,7 +142,8 @@ end
 local function read(r, format)
   if format == "a" then return read_all(r, huge) end
   if format == "l" then return read_until(r, "\n", huge) end
-  return format and read_exactly(r, format) or read_some(r)
+  if format then return read_exactly(r, format) end
+  return read_some(r)
 end
 
 local function check_format(format)

@@ -52,7 +52,7 @@ local watched = {} -- number -> how many watch it
 -- With the last of them libuv gives a signal its default action; the binary
 -- has its own for some.
 local function give_back(handle, number)
-  handle:close()
+  if not handle:is_closing() then handle:close() end
   watched[number] = watched[number] - 1
   local interrupt = package.loaded["rille.interrupt"]
   if watched[number] == 0 and interrupt then interrupt.restore(number) end

@@ -44,7 +44,9 @@ function fs.watch(path, opts)
   end
   handle:unref()
   local inlet = core.inlet("watch: " .. path, math.min(o.buffer, 0x7fffffff), "drop_oldest",
-    function() handle:close() end)
+    function()
+      if not handle:is_closing() then handle:close() end
+    end)
   weak[1] = inlet
   return inlet
 end
