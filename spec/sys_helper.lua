@@ -41,8 +41,8 @@ end
 -- What libuv opens once and keeps: its threads' and inotify's descriptors.
 rille.run(function()
   rille.fs.stat "."
-  local watch <close> = rille.fs.watch "."
-  local signal <close> = rille.signal "usr2"
+  rille.fs.watch("."):close()
+  rille.signal("usr2"):close()
   rille.process.run {"true"}
 end)
 

@@ -62,17 +62,19 @@ static int l_inlet_put(lua_State *L) {
   return 0;
 }
 
-/* Closes the inlet at 1 and what is behind it. */
-static int close_inlet(lua_State *L, struct rl_inlet *inlet) {
-  if (inlet->channel.core.closed)
-    return 0;
-  rille_channel_close(&inlet->channel.core);
+/* Closes what is behind the inlet at 1; once. */
+static int close_handle(lua_State *L) {
   if (lua_getiuservalue(L, 1, INLET_ON_CLOSE) != LUA_TFUNCTION)
     return 0;
   lua_pushnil(L);
   lua_setiuservalue(L, 1, INLET_ON_CLOSE);
   lua_call(L, 0, 0);
   return 0;
+}
+
+static int close_inlet(lua_State *L, struct rl_inlet *inlet) {
+  rille_channel_close(&inlet->channel.core);
+  return close_handle(L);
 }
 
 /* inlet_end(inlet, err): it has failed: receivers get `err` after the last
@@ -104,8 +106,11 @@ static int l_inlet_close(lua_State *L) {
   return close_inlet(L, check_inlet(L));
 }
 
-/* Nobody waits: who does has it on his stack. The engine may be gone. */
-static int l_inlet_gc(lua_State *L) { return close_inlet(L, check_inlet(L)); }
+/* Nobody waits who could be woken: a task that does has it on its stack. */
+static int l_inlet_gc(lua_State *L) {
+  check_inlet(L);
+  return close_handle(L);
+}
 
 /***
 @function inlet:dropped

@@ -203,7 +203,12 @@ local function talk(s, run, data)
   for _, reader in ipairs(readers) do reader:await() end
 end
 
+-- Closed for ever: receiving is a look at whether the task is cancelled.
+local checkpoint = rille.channel()
+checkpoint:close()
+
 local function run_in(s, args, o, data)
+  checkpoint:recv()
   local child, err = core.start_child(args, o)
   if not child then return nil, err end
   local _ <close> = setmetatable({}, {__close = function() core.end_child(child) end})

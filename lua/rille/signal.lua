@@ -6,6 +6,8 @@ Names are those of the system in small letters, with or without "sig".
 ]]
 local rille, core = ...
 
+core.load "rille.uv"
+
 local uv = rille.uv()
 
 -- Second names of the same numbers.

@@ -3,6 +3,8 @@ tty.lua - the terminal.
 ]]
 local rille, core = ...
 
+core.load "rille.uv"
+
 local uv = rille.uv()
 
 local tty = {}
