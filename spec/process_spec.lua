@@ -27,7 +27,7 @@ describe("process.run", function()
   it("tells what signal has ended it", function()
     run(function()
       assert.same({signal = "sigkill", stdout = "", stderr = ""}, sh "kill -9 $$")
-      assert.equal("sigsegv", sh("kill -SEGV $$").signal)
+      assert.equal("sighup", sh("kill -HUP $$").signal)
     end)
   end)
 
@@ -58,7 +58,8 @@ describe("process.run", function()
     end)
     assert.equal("a\nb\n", (sys.script [[
       local rille = require "rille"
-      rille.process.run({"sh", "-c", "echo a; echo b >&2"}, {stdout = "inherit", stderr = "inherit"})
+      rille.process.run({"sh", "-c", "echo a; echo b >&2"},
+        {stdout = "inherit", stderr = "inherit"})
     ]]))
   end)
 

@@ -80,14 +80,16 @@ describe("rille.signal", function()
     run(function()
       local signal <close> = rille.signal "usr1"
       assert.is_nil(signal.send)
-      helper.raises(function() rille.select {{signal, send = 1}} end, "only a channel can be sent to")
+      helper.raises(function() rille.select {{signal, send = 1}} end,
+        "only a channel can be sent to")
     end)
   end)
 
   it("raises for a name that is none, or that nobody can watch", function()
     run(function()
       helper.raises(function() rille.signal() end, "bad argument #1 to 'signal'")
-      helper.raises(function() rille.signal "sigusr" end, "no signal 'sigusr'; did you mean 'sigusr1'")
+      helper.raises(function() rille.signal "sigusr" end,
+        "no signal 'sigusr'; did you mean 'sigusr1'")
       helper.raises(function() rille.signal "kill" end, "'sigkill' cannot be watched")
     end)
   end)
