@@ -3,8 +3,9 @@
  *
  * The first one cancels the root scope from the loop, so that cleanup runs; a
  * second one ends the process at once, whatever Lua is doing. A signal cannot
- * stop Lua code that never waits: that takes the second. SIGPIPE and SIGXFSZ are
- * ignored: a closed pipe, a file that is too large is an error of the write.
+ * stop Lua code that never waits: that takes the second. SIGPIPE and SIGXFSZ
+ * are ignored: a closed pipe, a file that is too large is an error of the
+ * write.
  */
 #ifndef RILLE_INTERRUPT_H
 #define RILLE_INTERRUPT_H

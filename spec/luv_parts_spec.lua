@@ -11,6 +11,15 @@ local without_luv = [[
   local rille = require "rille"
 ]]
 
+describe("require of a part", function()
+  it("returns what the module has under that name", function()
+    local rille = require "rille"
+    for _, name in ipairs {"fs", "process", "signal", "stdin", "tty"} do
+      assert.equal(rille[name], require("rille." .. name))
+    end
+  end)
+end)
+
 describe("without luv", function()
   it("the core works, and each part that needs luv names the package", function()
     local output, status = sys.script(without_luv .. [[

@@ -52,21 +52,25 @@ describe("rille.stdin", function()
 
   it("obeys a deadline, and loses nothing by it", function()
     assert.equal("nil\ttimeout\nhalf line\n", sys.shell [[
-      (printf "half "; sleep 0.3; echo line) | $RILLE -e '
+      go=/tmp/rille-go.$$
+      (printf "half "; while ! test -e $go; do sleep 0.01; done; echo line) | GO=$go $RILLE -e '
         local _, err = rille.timeout(0.1, function() return rille.stdin:read "l" end)
         print(nil, err.kind)
-        print(rille.stdin:read "l")']])
+        rille.fs.write_file(os.getenv "GO", "")
+        print(rille.stdin:read "l")'; rm $go]])
   end)
 
   it("leaves no handle, and what it has not read to io.read", function()
     assert.equal("0\none\ntwo\n", sys.shell [[
-      (echo one; sleep 0.1; echo two) | $RILLE -e '
+      go=/tmp/rille-go.$$
+      (echo one; while ! test -e $go; do sleep 0.01; done; echo two) | GO=$go $RILLE -e '
         local before = #rille.testing.leaks()
         local line = rille.stdin:read "l"
         rille.yield()
         print(#rille.testing.leaks() - before)
         print(line)
-        print(io.read "l")']])
+        rille.fs.write_file(os.getenv "GO", "")
+        print(io.read "l")'; rm $go]])
   end)
 
   it("gives each of several readers a line", function()
@@ -85,11 +89,17 @@ describe("rille.stdin", function()
   end)
 
   it("can be read by a line of the REPL, and not by others while it prompts", function()
+    -- Each line is typed when the one before it has been answered.
     local output = sys.shell [[
-      printf '%s\n' 'print("got " .. rille.stdin:read("l"))' 'a line' \
-        's = rille.root():task(function() return rille.stdin:read("l") end)' \
-        'rille.sleep(0.01)' 'print("refused " .. select(2, s:await()).kind)' |
-      (while IFS= read -r line; do echo "$line"; sleep 0.1; done) | $RILLE -i 2>&1]]
+      dir=$(mktemp -d); mkfifo $dir/in; : >$dir/out
+      $RILLE -i <$dir/in >>$dir/out 2>&1 &
+      exec 3>$dir/in
+      type() { echo "$1" >&3; while ! grep -q "$2" $dir/out; do sleep 0.01; done; }
+      type 'print "asking" io.stdout:flush() print("got " .. rille.stdin:read("l"))' asking
+      type 'a line' 'got a line'
+      type 's = rille.root():task(function() return rille.stdin:read("l") end)' ''
+      type 'print("refused " .. select(2, s:await()).kind)' refused
+      exec 3>&-; wait; cat $dir/out; rm -r $dir]]
     assert.matches("got a line", output)
     assert.matches("refused invalid", output)
   end)

@@ -13,7 +13,7 @@ local rille, core = ...
 
 core.load "rille.common"
 core.load "rille.reader"
-core.load "rille.request"
+core.load "rille.fs_request"
 
 local uv = rille.uv()
 
@@ -45,11 +45,19 @@ local function request(state, fn, ...)
   return core.request(state.path, nil, fn, ...)
 end
 
+local function move(state, n)
+  if state.offset then state.offset = state.offset + n end
+end
+
 -- The next chunk, for the reader.
 local function fill(state)
-  local data, err = request(state, uv.fs_read, state.fd, CHUNK, state.offset or -1)
+  local function keep(data)
+    move(state, #data)
+    core.reader_keep(state.reader, data)
+  end
+  local data, err = core.request(state.path, keep, uv.fs_read, state.fd, CHUNK, state.offset or -1)
   if not data then return nil, err end
-  if state.offset then state.offset = state.offset + #data end
+  move(state, #data)
   return data ~= "" and data or nil
 end
 
@@ -64,12 +72,16 @@ local function set_place(state, offset)
 end
 
 local function write_all(state, data)
-  if state.offset and not state.append then set_place(state, place(state)) end
+  local placed = state.offset and not state.append
+  if placed then set_place(state, place(state)) end
+  local function written(n)
+    if placed then move(state, n) end
+  end
   repeat
-    local at = not state.append and state.offset
-    local n, err = request(state, uv.fs_write, state.fd, data, at or -1)
+    local n, err = core.request(state.path, written, uv.fs_write, state.fd, data,
+      placed and state.offset or -1)
     if not n then return nil, err end
-    if at then state.offset = at + n end
+    written(n)
     data = data:sub(n + 1)
   until data == ""
   return true

@@ -1,8 +1,8 @@
 --[[
 fs.lua - the file system: one name of a file or directory at a time.
 
-Each call is one request of libuv's, or a few; see request.lua for what becomes
-of it in a task that is cancelled. What goes through whole trees is in tree.lua,
+Each call is one request of libuv's, or a few; see fs_request.lua for what becomes
+of it in a task that is cancelled. What goes through whole trees is in fs_tree.lua,
 open files are in file.lua.
 ]]
 local rille, core = ...
@@ -286,6 +286,8 @@ end
 
 rille.fs = fs
 
-core.load "rille.tree"
-core.load "rille.save"
-core.load "rille.watch"
+core.load "rille.fs_tree"
+core.load "rille.fs_save"
+core.load "rille.fs_watch"
+
+return fs

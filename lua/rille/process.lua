@@ -6,7 +6,7 @@ each passed on as it is. There is no shell in between unless one is asked for.
 ]]
 local rille, core = ...
 
-core.load "rille.child"
+core.load "rille.process_child"
 
 local process, methods, metamethods = {}, {}, {}
 
@@ -129,7 +129,7 @@ end
 --- A channel that is closed when the program has ended: for select.
 -- @function process:exited
 -- @return the channel
-function methods.exited(p) return state_of(p, "exited").exited end
+function methods.exited(p) return core.told_of_end(state_of(p, "exited")) end
 
 --- Sends a signal. Never suspends.
 -- @function process:kill
@@ -254,3 +254,5 @@ function process.run(args, opts)
 end
 
 rille.process = process
+
+return process

@@ -51,6 +51,12 @@ function core.reader_drop(r)
   r.text, r.at, r.parts = "", 1, {}
 end
 
+--- Keeps what a request has brought after the task that made it was cancelled:
+-- the next read gets it.
+function core.reader_keep(r, data)
+  if data ~= "" then r.parts[#r.parts + 1] = data end
+end
+
 -- Takes what is there up to the place `last`.
 local function take(r, last)
   local piece = r.text:sub(r.at, last)

@@ -89,3 +89,5 @@ function rille.signal(name)
   weak[1] = inlet
   return inlet
 end
+
+return rille.signal

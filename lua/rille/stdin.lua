@@ -11,7 +11,7 @@ local rille, core = ...
 
 core.load "rille.common"
 core.load "rille.reader"
-core.load "rille.request"
+core.load "rille.fs_request"
 
 local uv = rille.uv()
 
@@ -75,7 +75,8 @@ local function fill()
   if core.prompting then return nil, prompt_error() end
   local kind = uv.guess_handle(0)
   if kind == "file" then
-    local data, err = core.request("the standard input", nil, uv.fs_read, 0, CHUNK, -1)
+    local function keep(data) core.reader_keep(state.reader, data) end
+    local data, err = core.request("the standard input", keep, uv.fs_read, 0, CHUNK, -1)
     return data ~= "" and data or nil, err
   end
   local err, chunk = rille.await(function(resolve) return receive(resolve, kind) end)
@@ -96,3 +97,5 @@ core.add_reading(methods, state_of)
 -- @field stdin
 -- @usage for line in rille.stdin:lines() do print(line:upper()) end
 rille.stdin = new(state)
+
+return rille.stdin

@@ -57,3 +57,5 @@ function tty.size(fd)
 end
 
 rille.tty = tty
+
+return tty

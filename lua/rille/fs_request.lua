@@ -1,5 +1,5 @@
 --[[
-request.lua - file requests: on libuv's threads, where little can be stopped.
+fs_request.lua - file requests: on libuv's threads, where little can be stopped.
 
 A request that has begun goes on whoever waits for it, and it may bring
 something: an open descriptor, a directory. So a task that is cancelled waits

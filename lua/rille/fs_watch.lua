@@ -1,5 +1,5 @@
 --[[
-watch.lua - rille.fs.watch: changes of files, as they happen.
+fs_watch.lua - rille.fs.watch: changes of files, as they happen.
 ]]
 local rille, core = ...
 

@@ -1,5 +1,5 @@
 --[[
-tree.lua - rille.fs: whole trees of directories, and temporary things.
+fs_tree.lua - rille.fs: whole trees of directories, and temporary things.
 
 A walk keeps one list for each level that it is in, never the whole tree.
 Symbolic links are not followed, so there are no cycles, and nothing outside

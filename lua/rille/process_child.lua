@@ -1,5 +1,5 @@
 --[[
-child.lua - starting, ending and reaping child processes.
+process_child.lua - starting, ending and reaping child processes.
 
     start --> running --exit callback--> ended: reaped, handle closed
                  |                         ^
@@ -96,6 +96,16 @@ local function ended(child, status, signal)
     child.status = status
   end
   child.exited:close()
+  if child.told then child.told:close() end
+end
+
+--- A channel for the user that is closed when the child is over.
+function core.told_of_end(child)
+  if not child.told then
+    child.told = rille.channel()
+    if child.exited:is_closed() then child.told:close() end
+  end
+  return child.told
 end
 
 local function spawn(child, args, o, stdio)

@@ -1,5 +1,5 @@
 --[[
-save.lua - rille.fs.write_file: all of it or nothing.
+fs_save.lua - rille.fs.write_file: all of it or nothing.
 
     realpath          what a symbolic link stands for is replaced, not the link
     open "wx"         a new file beside it: rename works in one directory only
