@@ -16,15 +16,6 @@ local function stubborn(opts)
   return p
 end
 
--- Whether there is such a process, not counting a zombie.
-local function lives(pid)
-  local file = io.open(("/proc/%d/stat"):format(pid))
-  local text = file and file:read "a" or ""
-  if file then file:close() end
-  local state = text:match "%) (%a)"
-  return state ~= nil and state ~= "Z"
-end
-
 describe("process.spawn", function()
   it("talks through pipes", function()
     run(function()
@@ -121,7 +112,7 @@ describe("process.spawn", function()
       run(function()
         local p <close> = assert(process.spawn {"cat"})
         assert.is_nil(rille.timeout(0.01, p.wait, p))
-        assert.is_true(lives(p:pid()))
+        assert.is_true(sys.lives(p:pid()))
       end)
     end)
   end)
@@ -192,9 +183,31 @@ describe("process.spawn", function()
       run(function()
         local p = sh("sleep 100 & echo $!; wait", {group = true})
         local child = tonumber(p:stdout():read "l")
-        assert.is_true(lives(child))
+        assert.is_true(sys.lives(child))
         p:close()
-        while lives(child) do rille.sleep(0.002) end
+        while sys.lives(child) do rille.sleep(0.002) end
+      end)
+    end)
+
+    it("kills what is left of the group when its leader has ended", function()
+      run(function()
+        local p = sh([[(trap '' TERM; echo ready; while :; do sleep 0.01; done) &
+          echo $!; wait]], {group = true})
+        local first, second = p:stdout():read "l", p:stdout():read "l"
+        local child = tonumber(first) or tonumber(second)
+        assert.same({signal = "sigterm"}, p:close())
+        while sys.lives(child) do rille.sleep(0.002) end
+      end)
+    end)
+
+    it("waits in a cancelled task for longer than the scope's grace", function()
+      run(function()
+        local p = stubborn {grace = 0.1}
+        rille.scope({grace = 0.01}, function(s)
+          s:cancel()
+          pcall(rille.yield)
+          assert.same({signal = "sigkill"}, p:close())
+        end)
       end)
     end)
   end)
@@ -226,84 +239,5 @@ describe("process.spawn", function()
         collectgarbage()
       end)
     end)
-  end)
-end)
-
-describe("a cancelled run", function()
-  it("ends the program, and waits for it", function()
-    run(function(dir)
-      local pid
-      rille.scope(function(s)
-        s:go(process.run, {"sh", "-c", "echo $$ >a; mv a pid; exec sleep 10"}, {cwd = dir})
-        sys.await_file(dir .. "/pid")
-        pid = tonumber((rille.fs.read_file(dir .. "/pid")))
-        assert.is_true(lives(pid))
-        s:cancel()
-      end)
-      assert.is_false(lives(pid))
-    end)
-  end)
-
-  it("obeys a deadline", function()
-    run(function()
-      helper.refused("timeout", rille.timeout(0.02, process.run, {"sleep", "10"}))
-    end)
-  end)
-
-  it("kills a program that ignores TERM", function()
-    run(function(dir)
-      rille.scope(function(s)
-        s:go(process.run, {"sh", "-c", "trap '' TERM; echo $$ >" .. dir ..
-          "/pid; while :; do sleep 0.01; done"}, {grace = 0.05})
-        sys.await_file(dir .. "/pid")
-        s:cancel()
-      end)
-    end)
-  end)
-
-  it("leaves nothing, whenever it is cancelled", function()
-    run(function()
-      for turns = 0, 25 do
-        rille.scope(function(s)
-          s:go(process.run, {"cat"}, {stdin = ("x"):rep(200000), grace = 0.05})
-          for _ = 1, turns do rille.sleep(0) end
-          s:cancel()
-        end)
-      end
-    end)
-  end)
-
-  it("does not start in a cancelled task", function()
-    run(function(dir)
-      rille.scope(function(s)
-        s:cancel()
-        process.run {"touch", dir .. "/a"}
-      end)
-      rille.sleep(0.02)
-      assert.is_false(rille.fs.exists(dir .. "/a"))
-    end)
-  end)
-
-  it("can be used in cleanup", function()
-    run(function(dir)
-      rille.scope(function(s)
-        s:defer(function() process.run {"touch", dir .. "/deferred"} end)
-        local _ <close> = helper.closing(function() process.run {"touch", dir .. "/closed"} end)
-        s:cancel()
-        rille.yield()
-      end)
-      assert.is_true(rille.fs.exists(dir .. "/deferred"))
-      assert.is_true(rille.fs.exists(dir .. "/closed"))
-    end)
-  end)
-
-  it("is ended with the binary by SIGTERM", function()
-    local output = sys.shell [[
-      $RILLE -e 'local p = rille.process.spawn({"sh", "-c", "echo $$; sleep 100"})
-        print(p:stdout():read "l") io.stdout:flush() p:wait()' 2>/dev/null >/tmp/rille-pid.$$ &
-      while ! test -s /tmp/rille-pid.$$; do sleep 0.01; done
-      kill $!; wait $!; echo $?
-      kill -0 $(cat /tmp/rille-pid.$$) 2>/dev/null || echo gone; rm /tmp/rille-pid.$$]]
-    assert.equal("143\ngone\n", output)
   end)
 end)

@@ -103,4 +103,13 @@ function sys.await_file(path)
   while not rille.fs.exists(path) do rille.sleep(0.002) end
 end
 
+--- Whether there is such a process, not counting a zombie.
+function sys.lives(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  local text = file and file:read "a" or ""
+  if file then file:close() end
+  local state = text:match "%) (%a)"
+  return state ~= nil and state ~= "Z"
+end
+
 return sys
