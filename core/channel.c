@@ -1,5 +1,6 @@
 /* channel.c - see channel.h. */
 #include "channel.h"
+#include "loop.h"
 
 static struct rille_channel *receive_side(struct rille_source *source) {
   return RILLE_ENTRY(source, struct rille_channel, receive);
@@ -32,6 +33,15 @@ static const struct rille_source_type send_type = {"send", can_send, NULL,
 static const struct rille_source_type close_type = {"wait_closed", is_closed,
                                                     NULL, NULL};
 
+static void hold_loop(struct rille_engine *engine, struct rille_source *source,
+                      bool wanted) {
+  (void)source;
+  rille_loop_hold(engine, wanted);
+}
+
+static const struct rille_source_type outside_type = {"recv", can_receive,
+                                                      hold_loop};
+
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow) {
   *channel = (struct rille_channel){0};
@@ -40,6 +50,10 @@ void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
   rille_source_init(&channel->close, &close_type);
   channel->capacity = capacity;
   channel->overflow = (uint8_t)overflow;
+}
+
+void rille_channel_set_outside(struct rille_channel *channel) {
+  channel->receive.type = &outside_type;
 }
 
 static uint32_t slot_at(const struct rille_channel *channel, uint32_t index) {

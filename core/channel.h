@@ -65,6 +65,10 @@ struct rille_transfer {
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow);
 
+/* Says, after init, that the values come from outside: while somebody waits
+ * for one, the loop is held. */
+void rille_channel_set_outside(struct rille_channel *channel);
+
 /* What a send would come to now; `peer`: whether somebody will be there to
  * receive it. */
 enum rille_transfer_kind

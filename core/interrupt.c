@@ -117,6 +117,14 @@ static void push_guard(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
+/* What each of them does in the binary. */
+static void take_signal(int number) {
+  if (number == SIGINT || number == SIGTERM)
+    set_handler(number, handle_signal);
+  else if (number == SIGPIPE || number == SIGXFSZ)
+    set_handler(number, SIG_IGN);
+}
+
 int rille_interrupt_start(lua_State *L) {
   push_guard(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &guard_key);
@@ -132,9 +140,10 @@ int rille_interrupt_start(lua_State *L) {
   uv_unref((uv_handle_t *)async);
   received = taken = 0;
   waker = async;
-  set_handler(SIGINT, handle_signal);
-  set_handler(SIGTERM, handle_signal);
-  set_handler(SIGPIPE, SIG_IGN);
+  take_signal(SIGINT);
+  take_signal(SIGTERM);
+  take_signal(SIGPIPE);
+  take_signal(SIGXFSZ);
   return 0;
 }
 
@@ -158,6 +167,14 @@ int rille_interrupt_set_hook(lua_State *L) {
   return 0;
 }
 
+/* restore(number): see interrupt.h. */
+static int l_restore(lua_State *L) {
+  int number = (int)luaL_checkinteger(L, 1);
+  if (waker != NULL)
+    take_signal(number);
+  return 0;
+}
+
 /* take(name, [fn]): see interrupt.h. */
 static int l_take(lua_State *L) {
   static const char *const names[] = {"sigint", "sigterm", NULL};
@@ -175,7 +192,8 @@ static int l_take(lua_State *L) {
 }
 
 int rille_interrupt_luaopen(lua_State *L) {
-  static const luaL_Reg functions[] = {{"take", l_take}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"take", l_take}, {"restore", l_restore}, {NULL, NULL}};
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &takers_key);
   luaL_newlib(L, functions);

@@ -3,8 +3,9 @@
  *
  * The first one cancels the root scope from the loop, so that cleanup runs; a
  * second one ends the process at once, whatever Lua is doing. A signal cannot
- * stop Lua code that never waits: that takes the second. SIGPIPE is ignored,
- * a closed pipe is an error of the write.
+ * stop Lua code that never waits: that takes the second. SIGPIPE and SIGXFSZ
+ * are ignored: a closed pipe, a file that is too large is an error of the
+ * write.
  *
  * Lua code can take a signal over, with the module rille.interrupt. Libuv's
  * own handles for these signals would replace our handlers, and leave none
@@ -27,7 +28,9 @@ int rille_interrupt_signal(void);
 
 /* Opens rille.interrupt: take(name, fn) has "sigint" or "sigterm" call
  * fn(number) from the loop, instead of what we do at the first one; the second
- * still ends the process. take(name) gives it back, as if none had come. */
+ * still ends the process. take(name) gives it back, as if none had come.
+ * restore(number) is for whoever has watched a signal through libuv, and does
+ * so no more. */
 int rille_interrupt_luaopen(lua_State *L);
 
 /* For Lua, on_interrupt(fn): SIGINT calls fn() instead, from the loop, and is

@@ -15,6 +15,7 @@ struct rille_loop {
   struct rille_engine *engine; /* NULL once detached */
   int64_t armed;               /* what the uv_timer_t is set for, ns */
   int open_handles;
+  int holds;    /* what rille_loop_hold has counted */
   bool awake;   /* the idle handle is active */
   bool turning; /* turn_cb is on the stack */
   bool running; /* rille_loop_run is */
@@ -228,6 +229,16 @@ bool rille_loop_run(struct rille_engine *engine, const bool *done) {
 bool rille_loop_running(const struct rille_engine *engine) {
   return engine->loop != NULL &&
          (engine->loop->running || engine->loop->turning);
+}
+
+void rille_loop_hold(struct rille_engine *engine, bool held) {
+  struct rille_loop *loop = engine->loop;
+  if (loop == NULL)
+    return;
+  if (held && loop->holds++ == 0)
+    uv_ref((uv_handle_t *)&loop->prepare);
+  else if (!held && --loop->holds == 0)
+    uv_unref((uv_handle_t *)&loop->prepare);
 }
 
 struct visit {

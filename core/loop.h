@@ -44,6 +44,10 @@ bool rille_loop_run(struct rille_engine *engine, const bool *done);
 /* True inside rille_loop_run and inside a turn. */
 bool rille_loop_running(const struct rille_engine *engine);
 
+/* Something from outside is awaited: until it is let go of, as often as it was
+ * held, the loop is not dead, and virtual time stands still. */
+void rille_loop_hold(struct rille_engine *engine, bool held);
+
 typedef void rille_handle_cb(const char *type, void *data);
 
 /* Visits every handle of the loop that is open and not the engine's. */

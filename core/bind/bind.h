@@ -51,7 +51,7 @@ extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type,
     rl_semaphore_type, rl_bulkhead_type, rl_mutex_type, rl_rwlock_type,
     rl_event_type, rl_breaker_type, rl_limiter_type, rl_retry_type,
-    rl_budget_type;
+    rl_budget_type, rl_inlet_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -70,6 +70,7 @@ enum rl_engine_slot {
   RL_CHANNEL_META,
   RL_BROADCAST_META,
   RL_SUBSCRIPTION_META,
+  RL_INLET_META,
   RL_ALARM_META,
   RL_TICKER_META,
   RL_AWAIT_META,
@@ -543,6 +544,7 @@ void rl_open_block(lua_State *L);
 void rl_open_channel(lua_State *L);
 void rl_open_broadcast(lua_State *L);
 void rl_open_subscription(lua_State *L);
+void rl_open_inlet(lua_State *L);
 void rl_open_select(lua_State *L);
 void rl_open_semaphore(lua_State *L);
 void rl_open_bulkhead(lua_State *L);

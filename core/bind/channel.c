@@ -22,6 +22,8 @@ struct rl_channel *rl_check_receiver(lua_State *L) {
   if (channel == NULL)
     channel = rl_test(L, 1, &rl_subscription_type);
   if (channel == NULL)
+    channel = rl_test(L, 1, &rl_inlet_type);
+  if (channel == NULL)
     luaL_typeerror(L, 1, "rille channel or subscription");
   return channel;
 }
@@ -86,11 +88,8 @@ static int raise_closed(lua_State *L, struct rl_engine *engine) {
   return lua_error(L);
 }
 
-/* Sends the value at the top to the channel at `index`, if that need not
- * wait: it is popped unless the result is RILLE_MUST_WAIT, RILLE_FULL or
- * RILLE_CLOSED. */
-static enum rille_transfer_kind
-send_value(lua_State *L, struct rl_channel *channel, int index) {
+enum rille_transfer_kind
+rl_channel_send(lua_State *L, struct rl_channel *channel, int index) {
   struct rille_transfer transfer = rille_channel_send(&channel->core);
   while (transfer.kind == RILLE_GROW) {
     rl_channel_grow(L, channel, index);
@@ -191,7 +190,7 @@ static int l_channel_send(lua_State *L) {
   rl_check_value(L, 2);
   task = rl_enter(L, engine);
   rl_settop(L, 2);
-  switch (send_value(L, channel, 1)) {
+  switch (rl_channel_send(L, channel, 1)) {
   case RILLE_MUST_WAIT:
     return rl_wait_one(L, task, &channel->core.send, 2, 0, send_k);
   case RILLE_CLOSED:
@@ -244,7 +243,7 @@ static int l_channel_try_send(lua_State *L) {
   struct rl_channel *channel = check_channel(L);
   rl_check_value(L, 2);
   lua_settop(L, 2);
-  switch (send_value(L, channel, 1)) {
+  switch (rl_channel_send(L, channel, 1)) {
   case RILLE_MUST_WAIT:
   case RILLE_FULL:
     return push_full(L, engine);
@@ -348,7 +347,7 @@ static int send_rest(lua_State *L, struct rl_engine *engine,
     lua_settop(L, 3);
     if (lua_rawgeti(L, 2, next) == LUA_TNIL)
       luaL_error(L, "the list was changed while it was being sent");
-    switch (send_value(L, channel, 1)) {
+    switch (rl_channel_send(L, channel, 1)) {
     case RILLE_MUST_WAIT:
       return rl_wait_one(L, task, &channel->core.send, 4, (lua_KContext)next,
                          send_many_k);
@@ -620,7 +619,7 @@ int rl_push_channel_case(lua_State *L, struct rl_engine *engine, void *object,
   if (sends) {
     if (!waited) {
       lua_pushvalue(L, index - 1);
-      kind = send_value(L, channel, index);
+      kind = rl_channel_send(L, channel, index);
     }
     if (kind == RILLE_CLOSED || (waited && event == RILLE_CLOSED_EVENT))
       return raise_closed(L, engine);

@@ -23,7 +23,7 @@ enum {
   CHANNEL_SLOTS = CHANNEL_ON_DROP
 };
 
-/* The channel or subscription at 1. */
+/* The channel, subscription or inlet at 1. */
 struct rl_channel *rl_check_receiver(lua_State *L);
 
 /* Moves the buffer of the channel at `index` to a larger table. Finalizers
@@ -35,6 +35,12 @@ void rl_channel_put(lua_State *L, int index, uint32_t slot);
 
 /* Pushes the value of a slot, which becomes empty. */
 void rl_channel_pull(lua_State *L, int index, uint32_t slot);
+
+/* Sends the value at the top to the channel at `index`, if that need not
+ * wait: it is popped unless the result is RILLE_MUST_WAIT, RILLE_FULL or
+ * RILLE_CLOSED. */
+enum rille_transfer_kind rl_channel_send(lua_State *L,
+                                         struct rl_channel *channel, int index);
 
 /* Raises an argument error unless a value that can be sent is at `index`. */
 void rl_check_value(lua_State *L, int index);

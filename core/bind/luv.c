@@ -8,6 +8,7 @@
  */
 #include "bind.h"
 #include <dlfcn.h>
+#include <signal.h>
 #include <string.h>
 
 /* The beginning of luv_ctx_t, as in luv 1.3x to 1.5x. */
@@ -116,7 +117,22 @@ static int l_uv(lua_State *L) {
   return 1;
 }
 
+/* ignore_default(number): ignores a signal, unless the host has chosen what it
+ * does. For those by which a failed write would end the process. */
+static int l_ignore_default(lua_State *L) {
+  int number = (int)luaL_checkinteger(L, 1);
+  struct sigaction action;
+  if (sigaction(number, NULL, &action) == 0 &&
+      !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_DFL) {
+    action.sa_handler = SIG_IGN;
+    sigaction(number, &action, NULL);
+  }
+  return 0;
+}
+
 void rl_open_luv(lua_State *L) {
+  static const luaL_Reg inner[] = {{"ignore_default", l_ignore_default},
+                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"uv", l_uv}, {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_add_functions(L, functions);
@@ -129,5 +145,9 @@ void rl_open_luv(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (lua_getfield(L, -1, "luv") == LUA_TTABLE)
     guard_run(L);
+  lua_settop(L, engine);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
   lua_settop(L, engine);
 }

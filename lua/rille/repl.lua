@@ -12,7 +12,7 @@ clears the line that is being typed. Ctrl-D cancels the session.
 Reading itself is core/input.c, which only the binary has.
 --]]
 
-local rille = ...
+local rille, core = ...
 
 local M = {}
 
@@ -58,14 +58,18 @@ end
 --- Waits for a line. Returns it; nil at the end of the input; false after
 -- Ctrl-C.
 local function read_line(session, prompt)
+  if core.end_stdin_read then core.end_stdin_read() end
   return rille.await(function(resolve)
     session.resolve = resolve
+    core.prompting = true
     session.input:read(prompt, function(line)
       session.resolve = nil
+      core.prompting = false
       resolve(line)
     end)
     return function()
       session.resolve = nil
+      core.prompting = false
       session.input:stop()
     end
   end)
@@ -78,6 +82,7 @@ local function interrupt(session)
   elseif session.resolve then
     local resolve = session.resolve
     session.resolve = nil
+    core.prompting = false
     session.input:stop()
     io.stdout:write("\n")
     resolve(false)

@@ -34,7 +34,7 @@ local texts = {
 -- says what was tried: "connect to example.org:80".
 function core.io_error(err, what)
   if rille.is_error(err) then
-    if not what then return err end
+    if not what or err.kind ~= "io" then return err end
     return core.error("io", what .. ": " .. err.message, {code = err.code})
   end
   local code, text = tostring(err):match "^([%u%d_]+):?%s*(.*)$"

@@ -272,6 +272,25 @@ static void ready_tells_whether_a_call_would_wait(void **state) {
   test_free(w);
 }
 
+static void a_wait_for_what_comes_from_outside_holds_the_loop(void **state) {
+  struct world *w = make_world(state, 1, RILLE_BLOCK);
+  uv_loop_t *uv = rille_loop_uv(&w->f->engine);
+  rille_channel_set_outside(&w->channel);
+  uv_run(uv, UV_RUN_NOWAIT);
+  assert_false(uv_loop_alive(uv));
+  wait_on(&w->actors[0].task, &w->channel.receive);
+  wait_on(&w->actors[1].task, &w->channel.receive);
+  run_ready(w->f);
+  uv_run(uv, UV_RUN_NOWAIT);
+  assert_true(uv_loop_alive(uv));
+  do_send(w, 2, 1);
+  rille_wait_cancel(&w->actors[1].task);
+  run_ready(w->f);
+  uv_run(uv, UV_RUN_NOWAIT);
+  assert_false(uv_loop_alive(uv));
+  test_free(w);
+}
+
 /* A first in, first out queue, moved along at each step. */
 struct queue {
   uint32_t items[SLOTS];
@@ -452,6 +471,7 @@ int main(void) {
       ENGINE_TEST(close_wakes_senders),
       ENGINE_TEST(close_wakes_who_waits_for_it),
       ENGINE_TEST(ready_tells_whether_a_call_would_wait),
+      ENGINE_TEST(a_wait_for_what_comes_from_outside_holds_the_loop),
       ENGINE_TEST(a_random_run_agrees_with_a_naive_channel),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

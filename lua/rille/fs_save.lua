@@ -1,0 +1,106 @@
+--[[
+fs_save.lua - rille.fs.write_file: all of it or nothing.
+
+    realpath          what a symbolic link stands for is replaced, not the link
+    open "wx"         a new file beside it: rename works in one directory only
+    write, chmod      the rights of the old one
+    fsync             if asked for
+    rename            the one step that others see
+    fsync             of the directory, if asked for
+
+Whatever ends this before the rename, the new file is removed and the old one
+is as it was.
+]]
+local rille, core = ...
+
+local fs, uv = rille.fs, rille.uv()
+
+local TRIES <const> = 100 -- names in use, before there must be another reason
+
+local read_options = core.options("write_file", 3, {
+  atomic = {"boolean", true}, sync = {"boolean", false}, mode = "count",
+})
+
+local function directory_of(path)
+  return path:match "^(.*/)[^/]*$" or "./"
+end
+
+local made = 0 -- names so far
+
+-- Opens a file under a name that nobody has.
+local function create(directory, mode)
+  local fd, err
+  for _ = 1, TRIES do
+    made = made + 1
+    local path = ("%s.rille-%x-%x-%x"):format(directory, uv.os_getpid(), uv.hrtime(), made)
+    fd, err = core.request(path, function(opened)
+      uv.fs_close(opened)
+      uv.fs_unlink(path)
+    end, uv.fs_open, path, "wx", mode)
+    if fd then return core.new_file(fd, path, "w") end
+    if err.code ~= "EEXIST" then break end
+  end
+  return nil, err
+end
+
+-- Removes the new file, unless it has become the old one's successor.
+local function remover(path)
+  local pending = {path = path}
+  return pending, setmetatable({}, {__close = function()
+    if pending.path then rille.shield(fs.unlink, pending.path) end
+  end})
+end
+
+local function fill(file, data, o, old)
+  local ok, err = file:write(data)
+  if ok and (o.mode or old) then ok, err = file:chmod(o.mode or old.mode) end
+  if ok and o.sync then ok, err = file:sync() end
+  if ok then ok, err = file:close() end
+  return ok, err
+end
+
+local function sync_directory(path)
+  local directory <close>, err = fs.open(path)
+  if not directory then return nil, err end
+  return directory:sync()
+end
+
+local function replace(path, data, o)
+  path = fs.realpath(path) or path
+  local old = fs.stat(path)
+  local directory = directory_of(path)
+  local file <close>, err = create(directory, o.mode or tonumber("666", 8))
+  if not file then return nil, err end
+  local pending, _ <close> = remover(file:path())
+  local ok, failed = fill(file, data, o, old)
+  if ok then ok, failed = fs.rename(file:path(), path) end
+  if not ok then return nil, failed end
+  pending.path = nil
+  if o.sync then return sync_directory(directory) end
+  return true
+end
+
+local function overwrite(path, data, o)
+  local file <close>, err = fs.open(path, "w", o.mode)
+  if not file then return nil, err end
+  return fill(file, data, {sync = o.sync})
+end
+
+--- Writes a whole file. Others see the old one or the new one, never a part;
+-- if it fails or is cancelled, the old one is as it was. Suspends.
+-- @function fs.write_file
+-- @tparam string path
+-- @tparam string|table data a string, or a list of strings
+-- @tparam[opt] table opts `atomic` (true; false writes into the file that is
+-- there, as a device or a file with several names may need), `sync` (false:
+-- waits until the disk has it), `mode` (rights; those of the old file, else
+-- octal 666 but for the umask)
+-- @treturn boolean true; nil and an error of kind `io`
+-- @raise cancelled
+-- @usage assert(rille.fs.write_file("state.json", text, {sync = true}))
+function fs.write_file(path, data, opts)
+  core.check_path(path, "write_file")
+  local o = read_options(opts)
+  data = core.check_data(data, "write_file", 2)
+  return (o.atomic and replace or overwrite)(path, data, o)
+end

@@ -1,0 +1,115 @@
+-- What the specs of files, processes and signals share: runs on the real clock
+-- that fail on whatever is left behind: tasks, handles, descriptors, children.
+local rille = require "rille"
+local helper = require "spec.helper"
+
+local uv = rille.uv()
+
+local sys = {}
+
+local binary = os.getenv "RILLE_BINARY" or "build/rille"
+
+-- Numbers of the open descriptors and what they are.
+local function descriptors()
+  local list = {}
+  for name in uv.fs_scandir_next, uv.fs_scandir "/proc/self/fd" do
+    local target = uv.fs_readlink("/proc/self/fd/" .. name)
+    -- Not the one that this scan itself has open.
+    if target and not target:find "^/proc/%d+/fd" then list[#list + 1] = name .. " " .. target end
+  end
+  table.sort(list)
+  return table.concat(list, "\n")
+end
+
+-- Our children, zombies included: "pid state".
+local function children()
+  local list, me = {}, tostring(math.tointeger(uv.os_getpid()))
+  for name in uv.fs_scandir_next, uv.fs_scandir "/proc" do
+    local file = name:find "^%d+$" and io.open("/proc/" .. name .. "/stat")
+    local text = file and file:read "a"
+    if file then file:close() end
+    local state, parent = (text or ""):match "%) (%a) (%d+)"
+    if parent == me then list[#list + 1] = name .. " " .. state end
+  end
+  return table.concat(list, "\n")
+end
+
+local function handles()
+  return #rille.testing.leaks()
+end
+
+-- What libuv opens once and keeps: its threads' and inotify's descriptors.
+rille.run(function()
+  rille.fs.stat "."
+  rille.fs.watch("."):close()
+  rille.signal("usr2"):close()
+  rille.process.run {"true"}
+end)
+
+local function finish(before, ok, ...)
+  if not ok then error((...), 0) end
+  rille.run(function() rille.yield() end) -- libuv closes handles in its next turn
+  local after = {descriptors(), children(), handles()}
+  for i, what in ipairs {"descriptors", "children", "handles"} do
+    if before[i] ~= after[i] then
+      error(("%s left behind: before\n%s\nafter\n%s"):format(what, before[i], after[i]), 0)
+    end
+  end
+  return ...
+end
+
+--- Runs fn(dir), as a task, in a fresh directory; on the real clock unless `opts`
+-- says otherwise.
+function sys.run(opts, fn)
+  if not fn then opts, fn = {clock = "real"}, opts end
+  local before = {descriptors(), children(), handles()}
+  return finish(before, pcall(helper.run, opts, function()
+    local dir <close> = assert(rille.fs.temp_dir())
+    return fn(dir:path())
+  end))
+end
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- Runs `script` by the binary, after the shell commands `before`, with `input`.
+-- Returns what it has written (both streams) and its status, 128 and the signal
+-- if one has ended it.
+function sys.script(script, before, input)
+  local path, data = os.tmpname(), os.tmpname()
+  for name, text in pairs {[path] = script, [data] = input or ""} do
+    local file <close> = assert(io.open(name, "w"))
+    file:write(text)
+  end
+  local command = ("%s exec %s %s <%s 2>&1"):format(before and before .. ";" or "",
+    quote(binary), path, data)
+  local pipe <close> = assert(io.popen("sh -c " .. quote(command)))
+  local output = pipe:read "a"
+  local _, how, status = pipe:close()
+  os.remove(path)
+  os.remove(data)
+  return output, how == "exit" and status or 128 + status
+end
+
+--- Runs a shell command with $RILLE, the binary. Returns its output.
+function sys.shell(command)
+  local pipe <close> = assert(io.popen(("RILLE=%s sh -c %s"):format(quote(binary), quote(command))))
+  return pipe:read "a"
+end
+
+--- Waits until `path` is there.
+function sys.await_file(path)
+  while not rille.fs.exists(path) do rille.sleep(0.002) end
+end
+
+--- Whether there is such a process, not counting a zombie.
+function sys.lives(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  local text = file and file:read "a" or ""
+  if file then file:close() end
+  local state = text:match "%) (%a)"
+  return state ~= nil and state ~= "Z"
+end
+
+return sys
