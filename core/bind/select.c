@@ -354,6 +354,7 @@ returned; 0 and what `default` returned; nil and an error of kind `timeout`
 static int l_select(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_selector *selector = new_selector(L, engine);
+  selector->renews = false; /* they have just been asked */
   lua_replace(L, 1);
   return wait_for(L, engine, selector, selector->timeout);
 }
