@@ -104,13 +104,11 @@ static int l_restore(lua_State *L) {
   return 0;
 }
 
-/* `require "rille.interrupt"`, for lua/rille/signal.lua. */
+/* `require "rille.interrupt.restore"`, for lua/rille/signal.lua. */
 static void offer_restore(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_restore);
-  lua_setfield(L, -2, "restore");
-  lua_setfield(L, -2, "rille.interrupt");
+  lua_setfield(L, -2, "rille.interrupt.restore");
   lua_pop(L, 1);
 }
 

@@ -19,14 +19,13 @@ end
 -- its identity, for as long as it lives. So a script can neither read nor
 -- break it, and a receiver is known by having a state.
 -- class(name, methods, text) gives two functions: new(state) makes an object,
--- state(object, method) finds its state or raises. `text(state)` is what
--- tostring says after the name. `metamethods` (optional) becomes the metatable.
-function core.class(name, methods, text, metamethods)
+-- state(object, method) finds its state or raises; and the metatable, to which
+-- others can be added. `text(state)` is what tostring says after the name.
+function core.class(name, methods, text)
   local states = setmetatable({}, {__mode = "k"})
   local title = "rille." .. name
-  local meta = metamethods or {}
-  meta.__index, meta.__newindex = methods, refuse_field
-  meta.__name, meta.__metatable = title, title
+  local meta = {__index = methods, __newindex = refuse_field, __name = title,
+    __metatable = title}
 
   function meta.__tostring(object) return title .. ": " .. text(states[object]) end
 
@@ -41,7 +40,7 @@ function core.class(name, methods, text, metamethods)
     if found then return found end
     error(("calling '%s' on bad self (%s expected, got %s)")
       :format(method, title, type(object)), 3)
-  end
+  end, meta
 end
 
 --- How the protected call has ended that gave these values: true; or false

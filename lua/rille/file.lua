@@ -22,13 +22,13 @@ core.ignore_default(uv.constants.SIGXFSZ)
 
 local CHUNK = 65536 -- bytes asked for at a time
 
-local methods, metamethods = {}, {}
+local methods = {}
 
 -- state: {fd=, path=, offset=(nil where there is none), append=, reader=,
 -- temporary=}; `fd` is nil once closed.
-local new, state_of = core.class("file", methods, function(state)
+local new, state_of, meta = core.class("file", methods, function(state)
   return ("%s (%s)"):format(state.path, state.fd and "open" or "closed")
-end, metamethods)
+end)
 
 core.add_reading(methods, state_of)
 
@@ -213,9 +213,9 @@ function methods.close(file)
   end)
 end
 
-function metamethods.__close(file) methods.close(file) end
+function meta.__close(file) methods.close(file) end
 
-function metamethods.__gc(file) close_now(state_of(file, "close")) end
+function meta.__gc(file) close_now(state_of(file, "close")) end
 
 -- Regular files have a place of ours.
 local function has_place(stat)

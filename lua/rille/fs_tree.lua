@@ -100,11 +100,11 @@ local function template(name, opts)
   return join(o.dir or uv.os_tmpdir(), o.prefix .. "XXXXXX")
 end
 
-local methods, metamethods = {}, {}
+local methods = {}
 
-local new, state_of = core.class("temp_dir", methods, function(state)
+local new, state_of, meta = core.class("temp_dir", methods, function(state)
   return ("%s (%s)"):format(state.path, state.removed and "removed" or "there")
-end, metamethods)
+end)
 
 --- @function temp_dir:path
 -- @treturn string
@@ -123,7 +123,7 @@ function methods.close(dir)
   return rille.shield(remove_tree, state.path, "directory")
 end
 
-function metamethods.__close(dir) methods.close(dir) end
+function meta.__close(dir) methods.close(dir) end
 
 --- Makes a directory that is removed when it is closed. Suspends.
 -- @function fs.temp_dir

@@ -14,13 +14,13 @@ core.load "rille.uv"
 -- Writing to what nobody reads is an error of the write.
 core.ignore_default(rille.uv().constants.SIGPIPE)
 
-local methods, metamethods = {}, {}
+local methods = {}
 
 -- state: {handle=, name=, reader=, ended=, wake=}; `handle` is nil once closed,
 -- `wake` resolves the read that waits.
-local new, state_of = core.class("pipe", methods, function(state)
+local new, state_of, meta = core.class("pipe", methods, function(state)
   return ("%s (%s)"):format(state.name, state.handle and "open" or "closed")
-end, metamethods)
+end)
 
 core.add_reading(methods, state_of)
 
@@ -86,10 +86,10 @@ function methods.close(pipe)
   return true
 end
 
-metamethods.__close = methods.close
+meta.__close = methods.close
 
 -- One that is forgotten.
-function metamethods.__gc(pipe) close(state_of(pipe, "close")) end
+function meta.__gc(pipe) close(state_of(pipe, "close")) end
 
 --- Makes the object of an open stream handle.
 function core.new_pipe(handle, name)

@@ -8,16 +8,16 @@ local rille, core = ...
 
 core.load "rille.process_child"
 
-local process, methods, metamethods = {}, {}, {}
+local process, methods = {}, {}
 
 local function describe(child)
   if child.signal then return "ended by " .. child.signal end
   return child.status and "ended with status " .. child.status or "running"
 end
 
-local new, state_of = core.class("process", methods, function(child)
+local new, state_of, meta = core.class("process", methods, function(child)
   return ("%s (pid %d, %s)"):format(child.name, child.pid, describe(child))
-end, metamethods)
+end)
 
 -- Options of both; the default of `grace` is that of scopes.
 local function options(name, more)
@@ -153,7 +153,7 @@ function methods.close(p)
   return result_of(child)
 end
 
-function metamethods.__close(p) methods.close(p) end
+function meta.__close(p) methods.close(p) end
 
 -- Running to the end
 

@@ -56,8 +56,8 @@ local watched = {} -- number -> how many watch it
 local function give_back(handle, number)
   if not handle:is_closing() then handle:close() end
   watched[number] = watched[number] - 1
-  local interrupt = package.loaded["rille.interrupt"]
-  if watched[number] == 0 and interrupt then interrupt.restore(number) end
+  local restore = package.loaded["rille.interrupt.restore"]
+  if watched[number] == 0 and restore then restore(number) end
 end
 
 --- Watches a signal, instead of what it would do. Never suspends.
