@@ -39,8 +39,8 @@ static void hold_loop(struct rille_engine *engine, struct rille_source *source,
   rille_loop_hold(engine, wanted);
 }
 
-static const struct rille_source_type outside_type = {"recv", can_receive,
-                                                      hold_loop};
+static const struct rille_source_type outside_type = {
+    .verb = "recv", .ready = can_receive, .wanted = hold_loop};
 
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow) {
