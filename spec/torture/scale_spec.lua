@@ -33,25 +33,28 @@ end
 -- The least processor time of some runs of fn(n), which returns what it took.
 local function least(fn, n)
   local best = math.huge
-  for _ = 1, 5 do
+  for _ = 1, size(3, 5) do
     collectgarbage()
     best = math.min(best, fn(n))
   end
   return best
 end
 
--- Twice as many take at most three times as long: the least of several runs,
--- and once more if that was not so.
+-- Twice as many take at most three times as long; in the smoke size, where a
+-- cache's size shows, four times as many at most nine times. The least of
+-- several runs, and again if that was not so.
+local factor, limit = size(4, 2), size(9, 3)
+
 local function linear(name, fn, n)
   local ratio
   for _ = 1, 3 do
-    local once, twice = least(fn, n), least(fn, 2 * n)
-    ratio = twice / math.max(once, 0.0005)
-    note("scale: %s: %d take %.3f s, %d take %.3f s, ratio %.2f", name, n, once, 2 * n, twice,
+    local less, more = least(fn, n), least(fn, factor * n)
+    ratio = more / math.max(less, 0.0005)
+    note("scale: %s: %d take %.3f s, %d take %.3f s, ratio %.2f", name, n, less, factor * n, more,
       ratio)
-    if ratio <= 3 then return end
+    if ratio <= limit then return end
   end
-  error(("twice as many take %.1f times as long"):format(ratio))
+  error(("%d times as many take %.1f times as long"):format(factor, ratio))
 end
 
 -- The time it takes to wake and end `n` tasks that wait, by wake(scope, ch).
@@ -105,12 +108,12 @@ describe("very many tasks", function()
   end)
 
   it("are cancelled in time that grows as they do", function()
-    linear("receivers cancelled", waking(recv, cancel), size(2000, 50000))
-    linear("sleepers cancelled", waking(sleep, cancel), size(2000, 50000))
+    linear("receivers cancelled", waking(recv, cancel), size(1000, 50000))
+    linear("sleepers cancelled", waking(sleep, cancel), size(1000, 50000))
   end)
 
   it("wake on one channel that is closed in time that grows as they do", function()
-    linear("waiters on a closed channel", waking(recv, close), size(2000, 100000))
+    linear("waiters on a closed channel", waking(recv, close), size(1000, 100000))
   end)
 
   it("end one by one, the last first, in time that grows as they do", function()
@@ -128,7 +131,7 @@ describe("very many tasks", function()
       end)
       return took
     end
-    linear("tasks cancelled one by one", cancel_last_first, size(2000, 50000))
+    linear("tasks cancelled one by one", cancel_last_first, size(1000, 50000))
   end)
 end)
 
@@ -225,7 +228,7 @@ describe("very deep scopes", function()
       local began = os.clock()
       helper.run(function() nest(n, function() end) end)
       return os.clock() - began
-    end, size(2000, 40000))
+    end, size(1000, 40000))
   end)
 
   it("of tasks in one another are cancelled in time that grows as they do", function()
@@ -241,6 +244,6 @@ describe("very deep scopes", function()
         end)
       end)
       return took
-    end, size(1000, 10000))
+    end, size(500, 10000))
   end)
 end)
