@@ -11,7 +11,7 @@ local seed = setting.seed(20260105)
 -- The firings of timers that a day must have, and the virtual hours: a smoke
 -- is a part of a day.
 local firings = setting.size(100000, 10000000)
-local day = setting.size(24 * 40, 24 * 3600)
+local day = setting.size(24 * 20, 24 * 3600)
 
 -- How a load is made: each member is a loop that ends with the day. They all
 -- share `w`: random, log(text), fired(n), until(t).
