@@ -64,7 +64,9 @@ function loads.caller(w)
     calls, good = calls + 1, good + (value and 1 or 0)
     rille.sleep(0.1) -- an open breaker refuses at once
     w.fired(1)
-    if calls % 1000 == 0 then w.log(("calls %d good %d %s"):format(calls, good, breaker:state())) end
+    if calls % 1000 == 0 then
+      w.log(("calls %d good %d %s"):format(calls, good, breaker:state()))
+    end
   end
 end
 

@@ -43,7 +43,8 @@ local function policies(log)
     s:go({ daemon = true }, function() for v in sub do log("heard", v) rille.sleep(0.5) end end)
     for i = 1, 4 do
       s:go(function()
-        local value, err = rille.retry({ max_retries = 4, backoff = { jitter = "full" } }, function()
+        local opts = { max_retries = 4, backoff = { jitter = "full" } }
+        local value, err = rille.retry(opts, function()
           return breaker:call(function()
             limiter:acquire()
             calls = calls + 1

@@ -379,7 +379,8 @@ end
 
 local function describe_fields(op)
   local parts = {}
-  for _, key in ipairs { "kind", "at", "value", "count", "timeout", "default", "ordered", "catch" } do
+  for _, key in ipairs { "kind", "at", "value", "count", "timeout", "default", "ordered",
+    "catch" } do
     if op[key] then table.insert(parts, key .. "=" .. tostring(op[key])) end
   end
   if op.list then table.insert(parts, "{" .. table.concat(op.list, ",") .. "}") end

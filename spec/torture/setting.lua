@@ -1,9 +1,9 @@
--- The sizes and seeds of the torture suite: SIZE=full asks for the size that
--- scripts/torture runs, anything else is the one that ctest runs; SEED=n
+-- The sizes and seeds of the torture suite: SIZE=full (or FULL=1) asks for the
+-- size that scripts/torture runs, else it is the one that ctest runs; SEED=n
 -- replays what a failure has named.
 local setting = {}
 
-setting.full = os.getenv "SIZE" == "full"
+setting.full = os.getenv "SIZE" == "full" or os.getenv "FULL" ~= nil
 
 --- The size of a test.
 function setting.size(smoke, full)
