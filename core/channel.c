@@ -21,16 +21,23 @@ static bool can_send(struct rille_source *source) {
          RILLE_MUST_WAIT;
 }
 
+static bool is_closed(struct rille_source *source) {
+  return RILLE_ENTRY(source, struct rille_channel, close)->closed;
+}
+
 static const struct rille_source_type receive_type = {"recv", can_receive, NULL,
                                                       NULL};
 static const struct rille_source_type send_type = {"send", can_send, NULL,
                                                    NULL};
+static const struct rille_source_type close_type = {"wait_closed", is_closed,
+                                                    NULL, NULL};
 
 void rille_channel_init(struct rille_channel *channel, uint32_t capacity,
                         enum rille_overflow overflow) {
   *channel = (struct rille_channel){0};
   rille_source_init(&channel->receive, &receive_type);
   rille_source_init(&channel->send, &send_type);
+  rille_source_init(&channel->close, &close_type);
   channel->capacity = capacity;
   channel->overflow = (uint8_t)overflow;
 }
@@ -106,4 +113,5 @@ void rille_channel_close(struct rille_channel *channel) {
   channel->closed = true;
   rille_source_fire_all(&channel->receive, RILLE_CLOSED_EVENT);
   rille_source_fire_all(&channel->send, RILLE_CLOSED_EVENT);
+  rille_source_fire_all(&channel->close, RILLE_CLOSED_EVENT);
 }

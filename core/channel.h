@@ -32,6 +32,7 @@ enum rille_channel_event { RILLE_TRANSFERRED, RILLE_CLOSED_EVENT };
 struct rille_channel {
   struct rille_source receive; /* who waits for a value */
   struct rille_source send;    /* who waits to be rid of one */
+  struct rille_source close;   /* who waits for the close */
   uint32_t capacity;           /* RILLE_UNBOUNDED, or values it may hold */
   uint32_t ring;               /* slots there are now */
   uint32_t head;               /* the slot of the oldest value */

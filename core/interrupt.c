@@ -3,10 +3,11 @@
  *
  *     signal --> handle_signal --uv_async_send--> interrupt_cb, in the loop
  *                     |                                |
- *              second: _exit               REPL's hook, or cancel the root
+ *              second: _exit      who took it over, REPL's hook, or cancel
+ *                                 the root
  *
  * sigaction and not uv_signal: the second signal must work when the loop does
- * not turn. The handler has no argument of its own, hence the two statics;
+ * not turn. The handler has no argument of its own, hence the statics;
  * they are all the mutable globals of the binary but for the line editor's.
  */
 #include "interrupt.h"
@@ -22,6 +23,8 @@
 
 /* The signal that arrived and was not taken by a hook. */
 static volatile sig_atomic_t received;
+/* Whoever took that signal over has been told of it. */
+static int taken;
 /* Wakes the loop; NULL when the signals are not ours. Malloc'd, for libuv
  * holds it until it is closed. Written only while the signals are blocked by
  * having no handler. */
@@ -29,6 +32,8 @@ static uv_async_t *waker;
 /* Its address is the hook's key in the registry. */
 static const char hook_key;
 static const char guard_key;
+/* The table of who took a signal over: number -> function. */
+static const char takers_key;
 
 static void handle_signal(int number) {
   int saved = errno;
@@ -39,22 +44,46 @@ static void handle_signal(int number) {
   errno = saved;
 }
 
-/* True if there is a hook; it has been called then. */
-static int call_hook(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_key) != LUA_TFUNCTION) {
+/* Calls the value at the top with `number`; false if it is no function. */
+static int call_back(lua_State *L, int number) {
+  if (!lua_isfunction(L, -1)) {
     lua_pop(L, 1);
     return 0;
   }
-  if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+  lua_pushinteger(L, number);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
     fprintf(stderr, "rille: %s\n", luaL_tolstring(L, -1, NULL));
     lua_pop(L, 2);
   }
   return 1;
 }
 
+/* True if there is a hook; it has been called then. */
+static int call_hook(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_key);
+  return call_back(L, SIGINT);
+}
+
+/* The same for who took the signal over. */
+static int call_taker(lua_State *L, int number) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &takers_key) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  lua_rawgeti(L, -1, number);
+  lua_replace(L, -2);
+  return call_back(L, number);
+}
+
 static void interrupt_cb(uv_async_t *async) {
   lua_State *L = async->data;
-  if (received == SIGINT && lua_checkstack(L, 4) && call_hook(L))
+  if (received == 0 || taken)
+    return;
+  if (!lua_checkstack(L, 6))
+    rille_cancel(L, "interrupted", "interrupted by a signal");
+  else if (call_taker(L, received))
+    taken = 1;
+  else if (received == SIGINT && call_hook(L))
     received = 0;
   else if (received == SIGINT)
     rille_cancel(L, "interrupted", "interrupted by SIGINT");
@@ -101,7 +130,7 @@ int rille_interrupt_start(lua_State *L) {
   }
   async->data = L;
   uv_unref((uv_handle_t *)async);
-  received = 0;
+  received = taken = 0;
   waker = async;
   set_handler(SIGINT, handle_signal);
   set_handler(SIGTERM, handle_signal);
@@ -119,7 +148,7 @@ void rille_interrupt_stop(lua_State *L) {
   waker = NULL;
 }
 
-int rille_interrupt_signal(void) { return received; }
+int rille_interrupt_signal(void) { return taken ? 0 : received; }
 
 int rille_interrupt_set_hook(lua_State *L) {
   if (!lua_isnoneornil(L, 1))
@@ -127,4 +156,28 @@ int rille_interrupt_set_hook(lua_State *L) {
   lua_settop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &hook_key);
   return 0;
+}
+
+/* take(name, [fn]): see interrupt.h. */
+static int l_take(lua_State *L) {
+  static const char *const names[] = {"sigint", "sigterm", NULL};
+  static const int numbers[] = {SIGINT, SIGTERM};
+  int number = numbers[luaL_checkoption(L, 1, NULL, names)];
+  if (!lua_isnoneornil(L, 2))
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &takers_key);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 3, number);
+  if (lua_isnil(L, 2) && taken)
+    received = taken = 0;
+  return 0;
+}
+
+int rille_interrupt_luaopen(lua_State *L) {
+  static const luaL_Reg functions[] = {{"take", l_take}, {NULL, NULL}};
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &takers_key);
+  luaL_newlib(L, functions);
+  return 1;
 }

@@ -152,6 +152,8 @@ static void open_engine(lua_State *L) {
     rc = rille_interrupt_start(L);
   if (rc != 0)
     luaL_error(L, "cannot start the engine: %s", uv_strerror(rc));
+  luaL_requiref(L, "rille.interrupt", rille_interrupt_luaopen, 0);
+  lua_pop(L, 1);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "rille");
   lua_call(L, 1, 1);

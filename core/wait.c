@@ -27,36 +27,43 @@ static void link_waiter(struct rille_task *task, struct rille_waiter *waiter) {
     source->type->moved(task->engine, source, true);
 }
 
-/* Those whose sources want to hear of it go to the list `left`. */
-static void unlink_waiter(struct rille_task *task, struct rille_waiter *waiter,
-                          struct rille_node *left) {
+/* True if the source wants to hear of it. */
+static bool unlink_waiter(struct rille_task *task,
+                          struct rille_waiter *waiter) {
   struct rille_source *source = waiter->source;
   if (!rille_list_linked(&waiter->node))
-    return;
+    return false;
   rille_list_unlink(&waiter->node);
   if (source->type->wanted != NULL && rille_list_empty(&source->waiters))
     source->type->wanted(task->engine, source, false);
-  if (source->type->moved != NULL)
-    rille_list_append(left, &waiter->node);
+  return source->type->moved != NULL;
+}
+
+static void tell_moved(struct rille_task *task, struct rille_waiter *waiter) {
+  waiter->source->type->moved(task->engine, waiter->source, false);
 }
 
 /* Only when all that leave together are out: what the sources do now may
  * wake other tasks, but not this one again. */
 static void tell_left(struct rille_task *task, struct rille_node *left) {
   struct rille_node *node;
-  while ((node = rille_list_take(left)) != NULL) {
-    struct rille_waiter *waiter = RILLE_ENTRY(node, struct rille_waiter, node);
-    waiter->source->type->moved(task->engine, waiter->source, false);
-  }
+  while ((node = rille_list_take(left)) != NULL)
+    tell_moved(task, RILLE_ENTRY(node, struct rille_waiter, node));
 }
 
 /* Takes out the `count` waiters from `first` on. */
 static void take_out(struct rille_task *task, struct rille_waiter *first,
                      uint32_t count) {
   struct rille_node left;
+  if (count == 1) {
+    if (unlink_waiter(task, first))
+      tell_moved(task, first);
+    return;
+  }
   rille_list_init(&left);
   for (uint32_t i = 0; i < count; i++)
-    unlink_waiter(task, &first[i], &left);
+    if (unlink_waiter(task, &first[i]))
+      rille_list_append(&left, &first[i].node);
   tell_left(task, &left);
 }
 

@@ -149,6 +149,20 @@ describe("a half open breaker", function()
     end)
   end)
 
+  it("loses no permit to a task that is closed because it would not be cancelled", function()
+    run(function()
+      local breaker = ripe { reset_timeout = 5 }
+      local task = helper.start(breaker.call, breaker, function()
+        while true do pcall(rille.sleep, 100) end
+      end)
+      task:cancel()
+      refused("invalid", task:await())
+      play(breaker, "-")
+      rille.sleep(5)
+      play(breaker, "s C")
+    end)
+  end)
+
   it("closes in the end where probes take longer than the reset_timeout", function()
     run(function()
       local breaker = ripe { reset_timeout = 1 }

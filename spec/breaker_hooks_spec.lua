@@ -41,7 +41,7 @@ describe("on_state_change", function()
     run(function()
       local breaker = rille.breaker { failure_threshold = 1, reset_timeout = 1,
         on_state_change = function(_, to, b) if to == "half_open" then b:isolate() end end }
-      play(breaker, "f . s I")
+      play(breaker, "f . f I")
     end)
   end)
 

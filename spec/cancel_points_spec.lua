@@ -45,6 +45,7 @@ describe("cancellation", function()
       ["recv_many"] = function(ch) ch:try_send(1) ch:recv_many(1) end,
       ["send_many"] = function(ch) ch:send_many { 1 } end,
       ["iteration"] = function(ch) ch:try_send(1) for _ in ch do ch:close() end end,
+      ["wait_closed"] = function(ch) ch:close() ch:wait_closed() end,
       ["await of an ended task"] = function(_, task) task:await() end,
       ["select"] = function(ch) ch:try_send(1) rille.select { { ch } } end,
       ["select with a default"] = function(ch) rille.select({ { ch } }, { default = true }) end,

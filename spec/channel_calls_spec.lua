@@ -250,6 +250,37 @@ describe("channel call", function()
     end)
   end)
 
+  describe("wait_closed", function()
+    it("waits until the channel is closed", function()
+      run(function()
+        local ch = filled(1, "a")
+        rille.root():go(function() rille.sleep(2) ch:close() end)
+        assert.is_true(ch:wait_closed())
+        assert.equal(2, rille.now())
+      end)
+    end)
+
+    it("returns at once when it is", function()
+      run(function()
+        local ch = filled(1, "a")
+        ch:close()
+        assert.is_true(ch:wait_closed())
+      end)
+    end)
+
+    it("wakes every waiter, and takes no value", function()
+      local log = helper.log()
+      run(function()
+        local ch = rille.channel()
+        for i = 1, 2 do rille.root():go(function() log(i, ch:wait_closed()) end) end
+        helper.settle()
+        refused("full", ch:try_send("a"))
+        ch:close()
+      end)
+      assert.equal("1:true 2:true", helper.text(log))
+    end)
+  end)
+
   describe("capacity", function()
     for _, value in ipairs { -1, 0.5, 0 / 0, -math.huge, 2 ^ 31, 2 ^ 53, 2 ^ 63, "1", "x",
       true, print } do

@@ -114,6 +114,100 @@ scenarios["awaiting"] = function(new_stack)
   end)
 end
 
+-- Parts whose cleanup waits, some of which fail.
+scenarios["parallel"] = function(new_stack)
+  rille.scope({ concurrency = 5 }, function(s)
+    local function part(seconds, fails)
+      local own = new_stack()
+      return function()
+        local _ <close> = own.push(function() rille.sleep(0.25) end)
+        rille.sleep(seconds)
+        if fails then error("part", 0) end
+      end
+    end
+    s:map({ 0.5, 0.25, 1 }, function(x) part(x)() end, { concurrency = 2 })
+    s:race { part(2), part(1, true), part(2) }
+    s:any { part(1, true), part(1.5) }
+    s:parallel { part(1), part(0.5, true) }
+  end)
+end
+
+-- Two workers, and jobs that are cut off.
+scenarios["worker pool"] = function(new_stack)
+  local own = new_stack()
+  local _ <close> = own.push()
+  local pool <close> = rille.worker_pool { workers = 2, queue = 1, results = 1,
+    handler = function(seconds)
+      local theirs = new_stack()
+      local _ <close> = theirs.push(function() rille.sleep(0.25) end)
+      rille.sleep(seconds)
+      return seconds
+    end }
+  rille.scope(function(s)
+    s:go({ daemon = true }, function()
+      local theirs = new_stack()
+      for _ in pool:results() do
+        local _ <close> = theirs.push()
+        rille.sleep(0.5)
+      end
+    end)
+    for i = 1, 6 do pool:submit(i / 4) end
+    pool:shutdown(0.5)
+  end)
+end
+
+-- Stages with several workers, and a consumer that stops early.
+scenarios["stages"] = function(new_stack)
+  local own = new_stack()
+  local _ <close> = own.push()
+  local function stage(value)
+    local theirs = new_stack()
+    local _ <close> = theirs.push(function() rille.sleep(0.25) end)
+    rille.sleep(value / 8)
+    return value
+  end
+  local output <close> = rille.pipeline({ stage, workers = 2, ordered = true }, stage)(
+    rille.fan_in(rille.fan_out({ 1, 2, 3, 4, 5, 6, 7, 8 }, 2, stage)))
+  for _ = 1, 5 do output:recv() end
+end
+
+-- Resources that are made, checked, waited for and destroyed.
+scenarios["resource pool"] = function(new_stack)
+  local open = 0
+  rille.scope(function(s)
+    local pool = rille.resource_pool { max = 2, max_lifetime = 1, acquire_timeout = 2,
+      create = function() rille.sleep(0.25) open = open + 1 return {} end,
+      destroy = function() rille.sleep(0.25) open = open - 1 end,
+      validate = function() rille.sleep(0.125) return true end }
+    for i = 1, 5 do
+      local own = new_stack()
+      s:go(function()
+        local _ <close> = own.push()
+        pool:with(function()
+          local _ <close> = own.push(function() rille.sleep(0.25) end)
+          rille.sleep(i / 4)
+        end)
+      end)
+    end
+  end)
+  if open ~= 0 then error(open .. " resources are left") end
+end
+
+-- A function that fails again and again.
+scenarios["supervised"] = function(new_stack)
+  local own, runs = new_stack(), 0
+  local _ <close> = own.push()
+  rille.supervise(function(s)
+    local theirs = new_stack()
+    runs = runs + 1
+    s:go(function()
+      local _ <close> = theirs.push(function() rille.sleep(0.25) end)
+      rille.sleep(0.5)
+      if runs < 3 then error("crash", 0) end
+    end)
+  end)
+end
+
 -- Runs the scenario and does inject(task) after `k` turns of its life; says
 -- whether the scenario was still alive then.
 -- Seven turns in eight take no time.

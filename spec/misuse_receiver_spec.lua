@@ -39,10 +39,10 @@ local alike = { channel = "subscription", subscription = "channel", timer = "any
 local methods = {
   scope = { "go", "task", "cancel", "cancelled", "close", "defer", "name", "parent", "deadline",
     "set_deadline", "active", "errors", "channel", "broadcast", "event_bus",
-    "provide", "use", "has", "poll" },
+    "provide", "use", "has", "poll", "parallel", "map", "race", "any" },
   task = { "await", "cancel", "status", "name", "scope", "traceback" },
   channel = { "send", "recv", "try_send", "try_recv", "recv_many", "send_many", "close", "cap",
-    "size", "is_closed" },
+    "size", "is_closed", "wait_closed" },
   broadcast = { "send", "try_send", "subscribe", "unsubscribe", "subscribers", "close", "is_closed",
     "stats" },
   subscription = { "close", "dropped", "name", "stats" },

@@ -91,6 +91,13 @@ describe("policy circuit_breaker", function()
     assert.equal(3, calls.n)
   end)
 
+  it_runs("inside a retry that says so is waited for", function()
+    local p = rille.policy { circuit_breaker = { failure_threshold = 3, reset_timeout = 10 },
+      retry = { delay = 0, max_retries = 6, retry_if = function() return true end } }
+    assert.equal(5, (p:call((failing(4)))))
+    assert.equal(20, rille.now())
+  end)
+
   it_runs("counts an inner timeout", function()
     local p = rille.policy { circuit_breaker = { failure_threshold = 1 }, timeout = 1 }
     refused("timeout", p:call(rille.sleep, 2))

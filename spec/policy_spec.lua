@@ -74,14 +74,33 @@ describe("policy", function()
     end)
   end)
 
-  it("gives the statistics of the layers that have some", function()
-    local p = rille.policy { timeout = 1, cache = { size = 3 }, hedge = { delay = 1 },
-      limiter = caller(helper.log(), "l") }
+  it("gives the statistics of the objects in it", function()
+    local p = rille.policy { cache = { size = 3 }, limiter = caller(helper.log(), "l") }
     local stats = p:stats()
     assert.equal(0, stats.cache.hits)
     assert.equal("l", stats.limiter.name)
     assert.is_nil(stats.hedge)
-    assert.is_nil(stats.timeout)
+  end)
+
+  it("counts what the other layers have done", function()
+    run(function()
+      local p = rille.policy { fallback = function() return "instead" end, total_timeout = 10,
+        retry = { delay = 1, max_retries = 9 }, hedge = { delay = 1 }, timeout = 2 }
+      assert.equal("instead", (p:call(rille.sleep, 60)))
+      assert.equal("quick", (p:call(function() return "quick" end)))
+      assert.same({ fallback = { used = 1 }, total_timeout = { expired = 1 },
+        retry = { retries = 2 }, hedge = { hedges = 3 }, timeout = { expired = 4 } }, p:stats())
+    end)
+  end)
+
+  it("leaves the hooks that it counts with to their owners", function()
+    run(function()
+      local log = helper.log()
+      local p = rille.policy { retry = { delay = 1, max_retries = 1,
+        on_retry = function(err, attempt) log(err, attempt) end } }
+      p:call(error, "x")
+      assert.equal("x:1", helper.text(log))
+    end)
   end)
 
   it("may be used within another", function()

@@ -40,18 +40,6 @@ describe("a policy that outlives a run", function()
   end)
 end)
 
--- Bytes that n calls of fn() leave behind when nothing is collected.
-local function garbage(n, fn)
-  for _ = 1, 300 do fn() end
-  collectgarbage()
-  collectgarbage "stop"
-  local before = collectgarbage "count"
-  for _ = 1, n do fn() end
-  local after = collectgarbage "count"
-  collectgarbage "restart"
-  return (after - before) * 1024
-end
-
 describe("a call that is let through makes no garbage", function()
   local function fn(a, b) return a, b end
 
@@ -64,7 +52,7 @@ describe("a call that is let through makes no garbage", function()
     it(name, function()
       run(function()
         local breaker = rille.breaker(opts)
-        assert.equal(0, garbage(10000, function() breaker:call(fn, 1, 2) end))
+        assert.equal(0, helper.garbage(function() breaker:call(fn, 1, 2) end))
       end)
     end)
   end
@@ -72,9 +60,9 @@ describe("a call that is let through makes no garbage", function()
   it("by a limiter", function()
     run(function()
       local limiter = rille.limiter { rate = 1, burst = 100000 }
-      assert.equal(0, garbage(10000, function() limiter:call(fn, 1, 2) end))
-      assert.equal(0, garbage(10000, function() limiter:acquire() end))
-      assert.equal(0, garbage(10000, function() limiter:try_acquire() end))
+      assert.equal(0, helper.garbage(function() limiter:call(fn, 1, 2) end))
+      assert.equal(0, helper.garbage(function() limiter:acquire() end))
+      assert.equal(0, helper.garbage(function() limiter:try_acquire() end))
     end)
   end)
 end)
@@ -128,12 +116,16 @@ describe("policies in each other", function()
     end)
   end)
 
-  it("a refusal of a limiter is nothing to the breaker around it", function()
+  it("a refusal of a limiter is no failure of the breaker around it, unless it is to be", function()
     run(function()
-      local breaker, limiter = rille.breaker { failure_threshold = 1 }, rille.limiter { rate = 0 }
+      local limiter = rille.limiter { rate = 0 }
       limiter:acquire()
-      refused("rate_limited", breaker:call(limiter.call, limiter, error))
-      assert.equal("closed", breaker:state())
+      local default = rille.breaker { failure_threshold = 1 }
+      refused("rate_limited", default:call(limiter.call, limiter, error))
+      assert.equal("closed", default:state())
+      local asked = rille.breaker { failure_threshold = 1, is_failure = function() return true end }
+      refused("rate_limited", asked:call(limiter.call, limiter, error))
+      assert.equal("open", asked:state())
     end)
   end)
 

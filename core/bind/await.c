@@ -61,7 +61,7 @@ static int undone_k(lua_State *L, int status, lua_KContext ctx) {
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_await *await = lua_touserdata(L, 2);
   (void)status;
-  if (rl_outcome(L, ctx, await_k) != RILLE_CANCELLED)
+  if (rl_outcome(L, rl_engine(L), ctx, await_k) != RILLE_CANCELLED)
     return await->count;
   await->done = true;
   if (!lua_isnil(L, 3)) {
@@ -132,7 +132,7 @@ _Static_assert(sizeof(struct awaitable) <=
 static int awaitable_k(lua_State *L, int status, lua_KContext ctx) {
   struct rille_awaitable *awaitable = (struct rille_awaitable *)ctx;
   struct awaitable *own = (struct awaitable *)(void *)awaitable->private_;
-  if (rl_outcome(L, ctx, awaitable_k) == RILLE_CANCELLED) {
+  if (rl_outcome(L, rl_engine(L), ctx, awaitable_k) == RILLE_CANCELLED) {
     if (awaitable->cancel != NULL)
       awaitable->cancel(awaitable);
     return rl_raise_cancellation(L, rl_engine(L));

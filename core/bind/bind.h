@@ -118,6 +118,7 @@ struct rl_engine {
   struct rl_task *run;      /* the main task of rille.run */
   bool run_done;
   bool ended;   /* the job of the coroutine that just yielded has ended */
+  bool waits;   /* it has yielded because its task waits */
   bool closing; /* rille_close has begun */
   int threads;  /* indices given out so far */
   int free_indices_size;
@@ -162,14 +163,21 @@ enum rl_scope_slot {
   RL_SCOPE_SLOTS = RL_SCOPE_INFO
 };
 
+/* A frame of a Lua stack, to be known again. */
+struct rl_frame {
+  const void *place;
+  const void *function; /* NULL: the frame lasts, by whatever tail calls */
+};
+
 struct rl_scope {
   const struct rl_type *type;
   struct rille_scope core;
-  uint32_t failures; /* in info.errors */
-  bool keep_going;   /* on_error = "continue" */
-  bool secluded;     /* inherit = "cancel": no services, no defaults */
-  bool layered;      /* its tasks have policies by default */
-  bool report;       /* failures go to stderr at once: the host's root */
+  struct rl_frame frame; /* whose block it is: see suspend.c */
+  uint32_t failures;     /* in info.errors */
+  bool keep_going;       /* on_error = "continue" */
+  bool secluded;         /* inherit = "cancel": no services, no defaults */
+  bool layered;          /* its tasks have policies by default */
+  bool report;           /* failures go to stderr at once: the host's root */
 };
 
 static inline struct rl_task *rl_task_of(struct rille_task *task) {
@@ -182,6 +190,12 @@ static inline struct rl_scope *rl_scope_of(struct rille_scope *scope) {
 
 static inline struct rl_engine *rl_engine_of(struct rille_engine *engine) {
   return RILLE_ENTRY(engine, struct rl_engine, core);
+}
+
+/* lua_settop, which costs more, where there is nothing to do. */
+static inline void rl_settop(lua_State *L, int top) {
+  if (lua_gettop(L) != top)
+    lua_settop(L, top);
 }
 
 /* helpers.c: arguments, options, times */
@@ -323,10 +337,12 @@ int rl_return(lua_State *L, struct rl_task *task, int results);
 
 /* First thing in each continuation: how the wait ended. Raises if cancelled;
  * does not return if somebody else than the engine resumed. */
-enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx, lua_KFunction k);
+enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k);
 
 /* The same, but returns RILLE_CANCELLED. */
-enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k);
+enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k);
 
 /* Raises the cancellation of the running task. */
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
@@ -337,8 +353,12 @@ void rl_give(lua_State *L, struct rille_waiter *peer);
 /* Pushes the value that a woken peer offers. */
 void rl_take(lua_State *L, struct rille_waiter *peer);
 
-/* Whether a parked task stands in a <close> handler. */
+/* Whether a parked task stands in a <close> handler, and the scope whose
+ * cancellation it meets was not opened in there. */
 bool rl_in_cleanup(struct rille_task *task);
+
+/* The frame at `level` of L; `lasts`: for as long as it will be asked for. */
+struct rl_frame rl_frame_at(lua_State *L, int level, bool lasts);
 
 /* protect.c: calling a user's function under protection */
 
@@ -540,6 +560,7 @@ void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);
 void rl_open_luv(lua_State *L);
+void rl_open_socket(lua_State *L);
 void rl_open_run(lua_State *L);
 
 /* Adds functions to the module: module at -2, engine at -1. */

@@ -128,12 +128,14 @@ static void open_block(struct rl_scope *scope, struct rl_scope *parent,
     engine->root = &scope->core;
 }
 
-/* scope(options): a new scope, the innermost one of the running task. */
+/* scope(options, bare): a new scope, the innermost one of the running task.
+ * Its block is the caller's; that of the caller's caller if it is `bare`. */
 static int l_scope_open(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct block_options options;
   struct rl_task *task;
   struct rl_scope *scope, *parent;
+  bool bare = lua_toboolean(L, 2);
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
   task = rl_can_wait(L, engine);
@@ -148,6 +150,7 @@ static int l_scope_open(lua_State *L) {
   scope->layered = !lua_isnil(L, 3) || (parent->layered && !options.secluded);
   if (!lua_isnil(L, 3))
     set_defaults(L, engine, 4);
+  scope->frame = rl_frame_at(L, bare ? 2 : 1, !bare);
   open_block(scope, parent, task, options, rl_cleans_up(L, task));
   return 1;
 }
@@ -158,7 +161,7 @@ static int join(lua_State *L, struct rl_scope *scope, bool waited);
 
 static int join_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, join_k);
+  rl_outcome(L, rl_engine(L), ctx, join_k);
   return join(L, rl_check(L, 1, &rl_scope_type), true);
 }
 

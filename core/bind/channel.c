@@ -53,16 +53,21 @@ void rl_channel_grow(lua_State *L, struct rl_channel *channel, int index) {
 
 void rl_channel_put(lua_State *L, int index, uint32_t slot) {
   lua_getiuservalue(L, index, CHANNEL_BUFFER);
-  lua_insert(L, -2);
+  lua_pushvalue(L, -2);
   lua_rawseti(L, -2, (lua_Integer)slot + 1);
-  lua_pop(L, 1);
+  lua_pop(L, 2);
+}
+
+/* Pushes the value in `slot` of the buffer at `index`, and empties that. */
+static void take_slot(lua_State *L, int index, uint32_t slot) {
+  lua_rawgeti(L, index, (lua_Integer)slot + 1);
+  lua_pushnil(L);
+  lua_rawseti(L, index, (lua_Integer)slot + 1);
 }
 
 void rl_channel_pull(lua_State *L, int index, uint32_t slot) {
   lua_getiuservalue(L, index, CHANNEL_BUFFER);
-  lua_rawgeti(L, -1, (lua_Integer)slot + 1);
-  lua_pushnil(L);
-  lua_rawseti(L, -3, (lua_Integer)slot + 1);
+  take_slot(L, lua_gettop(L), slot);
   lua_replace(L, -2);
 }
 
@@ -113,7 +118,8 @@ send_value(lua_State *L, struct rl_channel *channel, int index) {
   return transfer.kind;
 }
 
-/* Pushes the next value of the channel at `index`, if there is one. */
+/* Pushes the next value of the channel at `index`, if there is one; the buffer
+ * may lie below it. */
 static bool recv_value(lua_State *L, struct rl_channel *channel, int index,
                        enum rille_transfer_kind *kind) {
   struct rille_transfer transfer = rille_channel_recv(&channel->core);
@@ -121,7 +127,8 @@ static bool recv_value(lua_State *L, struct rl_channel *channel, int index,
   if (transfer.kind == RILLE_TO_PEER) {
     rl_take(L, transfer.peer);
   } else if (transfer.kind == RILLE_TO_SLOT) {
-    rl_channel_pull(L, index, transfer.slot);
+    lua_getiuservalue(L, index, CHANNEL_BUFFER);
+    take_slot(L, lua_gettop(L), transfer.slot);
     if (transfer.peer != NULL) {
       rl_take(L, transfer.peer);
       rl_channel_put(L, index, transfer.refill);
@@ -153,10 +160,11 @@ void rl_check_value(lua_State *L, int index) {
 @type channel */
 
 static int send_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, ctx, send_k);
-  if (rl_engine(L)->core.current->wait.event == RILLE_CLOSED_EVENT)
-    return raise_closed(L, rl_engine(L));
+  rl_resumed(L, engine, ctx, send_k);
+  if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
+    return raise_closed(L, engine);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -182,7 +190,7 @@ static int l_channel_send(lua_State *L) {
   struct rl_task *task;
   rl_check_value(L, 2);
   task = rl_enter(L, engine);
-  lua_settop(L, 2);
+  rl_settop(L, 2);
   switch (send_value(L, channel, 1)) {
   case RILLE_MUST_WAIT:
     return rl_wait_one(L, task, &channel->core.send, 2, 0, send_k);
@@ -199,7 +207,7 @@ static int l_channel_send(lua_State *L) {
 static int recv_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, ctx, recv_k);
+  rl_resumed(L, engine, ctx, recv_k);
   if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
     return push_closed(L, engine, 1);
   return 1; /* the sender has put it on this stack */
@@ -217,7 +225,7 @@ static int l_channel_recv(lua_State *L) {
   struct rl_channel *channel = rl_check_receiver(L);
   struct rl_task *task = rl_enter(L, engine);
   enum rille_transfer_kind kind;
-  lua_settop(L, 1);
+  rl_settop(L, 1);
   if (recv_value(L, channel, 1, &kind))
     return rl_return(L, task, 1);
   if (kind == RILLE_CLOSED)
@@ -274,15 +282,17 @@ static int take_more(lua_State *L, struct rl_channel *channel,
                      lua_Integer max) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
   enum rille_transfer_kind kind;
-  while (n < max && recv_value(L, channel, 1, &kind))
+  while (n < max && recv_value(L, channel, 1, &kind)) {
     lua_rawseti(L, 3, ++n);
+    lua_settop(L, 3);
+  }
   return 1;
 }
 
 static int recv_many_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, ctx, recv_many_k);
+  rl_resumed(L, engine, ctx, recv_many_k);
   if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
     return push_closed(L, engine, 1);
   lua_createtable(L, 1, 0);
@@ -322,7 +332,7 @@ static int send_many_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   struct rille_task *task = engine->core.current;
   (void)status;
-  if (rl_resumed(L, ctx, send_many_k) == RILLE_FIRED &&
+  if (rl_resumed(L, engine, ctx, send_many_k) == RILLE_FIRED &&
       task->wait.event == RILLE_CLOSED_EVENT)
     return raise_closed(L, engine);
   return send_rest(L, engine, rl_task_of(engine->core.current),
@@ -397,6 +407,32 @@ static int l_channel_close(lua_State *L) {
   return 0;
 }
 
+static int wait_closed_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  rl_resumed(L, rl_engine(L), ctx, wait_closed_k);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/***
+Waits until the channel is closed, be it drained or not: how a producer learns
+that nobody wants more. Suspends unless it is closed.
+@function channel:wait_closed
+@treturn boolean true
+@raise cancelled
+@usage output:wait_closed() source:cancel()
+*/
+static int l_channel_wait_closed(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = check_channel(L);
+  struct rl_task *task = rl_enter(L, engine);
+  lua_settop(L, 1);
+  if (!channel->core.closed)
+    return rl_wait_one(L, task, &channel->core.close, 0, 0, wait_closed_k);
+  lua_pushboolean(L, 1);
+  return rl_return(L, task, 1);
+}
+
 /* __close: without an error, whatever made the block end. */
 static int l_channel_leave(lua_State *L) {
   rille_channel_close(&check_channel(L)->core);
@@ -406,7 +442,7 @@ static int l_channel_leave(lua_State *L) {
 static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, ctx, iterate_k);
+  rl_resumed(L, engine, ctx, iterate_k);
   if (engine->core.current->wait.event != RILLE_CLOSED_EVENT)
     return 1;
   if (!rl_check_receiver(L)->failed)
@@ -421,7 +457,7 @@ static int l_channel_iterate(lua_State *L) {
   struct rl_channel *channel = rl_check_receiver(L);
   struct rl_task *task = rl_enter(L, engine);
   enum rille_transfer_kind kind;
-  lua_settop(L, 1);
+  rl_settop(L, 1);
   if (recv_value(L, channel, 1, &kind))
     return rl_return(L, task, 1);
   if (kind == RILLE_MUST_WAIT)
@@ -599,7 +635,8 @@ int rl_push_channel_case(lua_State *L, struct rl_engine *engine, void *object,
     return 1;
   }
   if (!waited && recv_value(L, channel, index, &kind)) {
-    lua_replace(L, index);
+    lua_copy(L, -1, index);
+    lua_settop(L, index);
     return 1;
   }
   push_closed(L, engine, index);
@@ -631,10 +668,13 @@ void rl_add_receiving(lua_State *L, int slot) {
 }
 
 void rl_open_channel(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"send", l_channel_send},           {"try_send", l_channel_try_send},
-      {"send_many", l_channel_send_many}, {"close", l_channel_close},
-      {"stats", rl_channel_stats},        {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"send", l_channel_send},
+                                     {"try_send", l_channel_try_send},
+                                     {"send_many", l_channel_send_many},
+                                     {"wait_closed", l_channel_wait_closed},
+                                     {"close", l_channel_close},
+                                     {"stats", rl_channel_stats},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_channel_leave},
                                   {"__tostring", l_channel_tostring},
                                   {NULL, NULL}};

@@ -2,15 +2,14 @@
  * coroutine.c - generators inside tasks.
  *
  * When a coroutine inside a task waits, its yield is the engine's, not the
- * consumer's. resume and wrap know the mark: they pass such a yield outward
+ * consumer's. resume and wrap know it (rl_engine.waits): they pass it outward
  * and, when the task goes on, resume inward. Every other yield is as stock
  * Lua has it.
  *
- *     task --resume--> generator --sleep--> yields the mark
+ *     task --resume--> generator --sleep--> yields: it waits
  *          <-----------------------------  resume yields it in turn
  */
 #include "bind.h"
-#include "mark.h"
 
 static int resume_k(lua_State *L, int status, lua_KContext ctx);
 static int wrap_k(lua_State *L, int status, lua_KContext ctx);
@@ -24,9 +23,10 @@ static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
 
 /* What is inside waits: so does L. */
 static int pass_outward(lua_State *L, lua_KFunction k) {
-  own_between(L, rl_engine(L), true);
-  lua_pushlightuserdata(L, (void *)&rl_mark);
-  return lua_yieldk(L, 1, 0, k);
+  struct rl_engine *engine = rl_engine(L);
+  own_between(L, engine, true);
+  engine->waits = true;
+  return lua_yieldk(L, 0, 0, k);
 }
 
 /* Lua's own resume took L up, which waits: it waits on. */
@@ -46,8 +46,8 @@ static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
   status = lua_resume(co, L, count, &results);
   if (inside)
     engine->running = L;
-  if (status == LUA_YIELD && results == 1 && rl_is_mark(co)) {
-    lua_pop(co, 1);
+  if (status == LUA_YIELD && engine->waits) {
+    engine->waits = false;
     return -2;
   }
   if (status != LUA_OK && status != LUA_YIELD) {

@@ -301,7 +301,7 @@ static bool is_closed(lua_State *L) {
 
 static int sent_k(lua_State *L, int status, lua_KContext reached) {
   struct rl_engine *engine = rl_engine(L);
-  enum rille_outcome outcome = rl_outcome(L, reached, sent_k);
+  enum rille_outcome outcome = rl_outcome(L, engine, reached, sent_k);
   const struct rille_wait *wait = &engine->core.current->wait;
   lua_Integer taken = wait->event;
   bool all = taken == (lua_Integer)wait->fired;

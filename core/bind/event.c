@@ -59,7 +59,7 @@ static int l_event_is_set(lua_State *L) {
 
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, wait_k);
+  rl_resumed(L, rl_engine(L), ctx, wait_k);
   lua_pushboolean(L, 1);
   return 1;
 }

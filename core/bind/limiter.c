@@ -91,7 +91,7 @@ static void place_wanted(struct rille_engine *engine,
 }
 
 static const struct rille_source_type place_type = {"acquire", NULL,
-                                                    place_wanted};
+                                                    place_wanted, NULL};
 
 /* Parks the task, whose place is pushed, until it has `tokens`. */
 static int wait_for(lua_State *L, struct rl_limiter *limiter,
@@ -159,7 +159,7 @@ static enum taking take(lua_State *L, struct rl_limiter *limiter,
 
 static int acquire_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, acquire_k);
+  rl_resumed(L, rl_engine(L), ctx, acquire_k);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -270,7 +270,7 @@ static int call_function(lua_State *L) {
 
 static int admitted_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, admitted_k);
+  rl_resumed(L, rl_engine(L), ctx, admitted_k);
   lua_pop(L, 1); /* the place */
   return call_function(L);
 }

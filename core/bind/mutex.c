@@ -76,7 +76,7 @@ static int l_mutex_new(lua_State *L) {
 
 static int acquire_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, acquire_k);
+  rl_resumed(L, rl_engine(L), ctx, acquire_k);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -128,7 +128,7 @@ static int l_mutex_release(lua_State *L) {
 
 static int call_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, call_k);
+  rl_resumed(L, rl_engine(L), ctx, call_k);
   return rl_call_holding(L, rl_engine(L));
 }
 

@@ -181,7 +181,7 @@ static int l_poll_step(lua_State *L) {
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, ctx, wait_k);
+  rl_resumed(L, engine, ctx, wait_k);
   if (engine->core.current->top->by != NULL)
     return rl_raise_cancellation(L, engine);
   return push_order(L, step(engine, check_poll(L, engine), RILLE_POLL_TIME));

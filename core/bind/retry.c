@@ -38,12 +38,6 @@ static int l_retry_instant(lua_State *L) {
   return 1;
 }
 
-/* checkpoint(): where a call begins that may suspend; raises the cancellation
- * of the running task. */
-static int l_retry_checkpoint(lua_State *L) {
-  return rl_return(L, rl_enter(L, rl_engine(L)), 0);
-}
-
 /* may_retry(plan, attempt): whether a call that has failed for the
  * `attempt`th time may be made again. */
 static int l_retry_may(lua_State *L) {
@@ -83,6 +77,21 @@ static int l_retry_delay(lua_State *L) {
   return 2;
 }
 
+/* backoff_delay(plan, attempt, last): seconds to wait before attempt `attempt`
+ * is made again, by the back-off alone, and the time to be given as `last`
+ * the next time. */
+static int l_backoff_delay(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  const struct rl_retry *plan = rl_check(L, 1, &rl_retry_type);
+  double random = rille_random(&engine->core, UINT32_MAX) / (double)UINT32_MAX;
+  int64_t wait =
+      rille_backoff_delay(&plan->core.backoff, luaL_checkinteger(L, 2),
+                          luaL_checkinteger(L, 3), random);
+  rl_push_seconds(L, wait);
+  lua_pushinteger(L, wait);
+  return 2;
+}
+
 const struct rl_type rl_retry_type = {"retry plan", sizeof(struct rl_retry),
                                       NULL, NULL};
 
@@ -90,7 +99,7 @@ void rl_open_retry(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg inner[] = {{"plan", l_retry_plan},
                                    {"instant", l_retry_instant},
-                                   {"checkpoint", l_retry_checkpoint},
+                                   {"backoff_delay", l_backoff_delay},
                                    {"may_retry", l_retry_may},
                                    {"retry_delay", l_retry_delay},
                                    {NULL, NULL}};

@@ -65,7 +65,7 @@ static bool take(lua_State *L, struct rl_engine *engine, struct rl_task *task,
 
 /* How a wait for the lock at 1 ended: it is held, or this raises. */
 static void resumed(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-  enum rille_outcome outcome = rl_outcome(L, ctx, k);
+  enum rille_outcome outcome = rl_outcome(L, rl_engine(L), ctx, k);
   struct rl_engine *engine = rl_engine(L);
   struct rl_task *task = rl_task_of(engine->core.current);
   struct rl_rwlock *lock = lua_touserdata(L, 1);

@@ -12,6 +12,8 @@ struct rl_case {
   struct rille_source *source;
   rl_push_case *push;
   bool sends;
+  bool stands_for; /* the object is not the source: it names one anew each
+                      time, by its metamethod __source */
 };
 
 struct rl_selector {
@@ -20,12 +22,13 @@ struct rl_selector {
   uint32_t count;
   bool ordered;
   bool has_default;
+  bool renews;     /* some object stands for its source */
   int64_t timeout; /* ns; RILLE_FOREVER */
   struct rl_case cases[];
 };
 
 enum { SELECTOR_PARTS = 1, SELECTOR_DEFAULT, SELECTOR_SLOTS = 2 };
-enum { PART_OBJECT = 1, PART_VALUE, PART_HANDLER, PARTS = 3 };
+enum { PART_OBJECT = 1, PART_VALUE, PART_HANDLER, PART_SOURCE, PARTS = 4 };
 
 static const char *const option_names[] = {"timeout", "default", "ordered",
                                            NULL};
@@ -69,19 +72,32 @@ static int refuse_source(lua_State *L, uint32_t i, int index) {
   return bad_case(L, i, lua_tostring(L, -1));
 }
 
+/* The type of the object at `index`, if it can be a case. */
+static const struct rl_type *source_type(lua_State *L, int index) {
+  for (size_t k = 0; k < SOURCES; k++)
+    if (rl_test(L, index, sources[k]) != NULL)
+      return sources[k];
+  return NULL;
+}
+
+/* Finds the source of case i from the object at `index`, which is replaced by
+ * the userdata that has it. */
 static void find_source(lua_State *L, struct rl_case *c, uint32_t i,
                         int index) {
-  void *object = NULL;
-  size_t k = 0;
-  while (k < SOURCES && (object = rl_test(L, index, sources[k])) == NULL)
-    k++;
-  if (object != NULL) {
-    c->source = sources[k]->source(object, c->sends);
-    c->push = sources[k]->push;
+  const struct rl_type *type = source_type(L, index);
+  if (type == NULL && luaL_getmetafield(L, index, "__source") != LUA_TNIL) {
+    c->stands_for = true;
+    lua_insert(L, index);
+    lua_call(L, 1, 1);
+    type = source_type(L, index);
   }
-  if (c->sends && c->source == NULL)
+  if (type != NULL) {
+    c->source = type->source(lua_touserdata(L, index), c->sends);
+    c->push = type->push;
+  }
+  if (c->sends && (c->source == NULL || c->stands_for))
     bad_case(L, i, "only a channel can be sent to");
-  if (object == NULL)
+  if (type == NULL)
     refuse_source(L, i, index);
 }
 
@@ -117,8 +133,10 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   c->sends = !lua_isnil(L, -1);
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_VALUE);
   lua_rawgeti(L, index, 1);
-  find_source(L, c, i, lua_gettop(L));
+  lua_pushvalue(L, -1);
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_OBJECT);
+  find_source(L, c, i, lua_gettop(L));
+  lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_SOURCE);
   if (lua_rawgeti(L, index, 2) != LUA_TNIL && !lua_isfunction(L, -1))
     bad_case(L, i,
              lua_pushfstring(L, "the handler must be a function, got %s",
@@ -126,6 +144,7 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_HANDLER);
   selector->waiters[i].source = c->source;
   selector->waiters[i].slot = 1; /* a permit; see lay_out_values for sends */
+  selector->renews |= c->stands_for;
 }
 
 static void read_options(lua_State *L, struct rl_selector *selector,
@@ -215,7 +234,7 @@ static int complete(lua_State *L, struct rl_engine *engine,
   int event = waited ? engine->core.current->wait.event : 0, count;
   if (c->sends && !waited)
     push_part(L, i, PART_VALUE);
-  push_part(L, i, PART_OBJECT);
+  push_part(L, i, PART_SOURCE);
   count = c->push(L, engine, lua_touserdata(L, -1), c->sends, waited, event);
   lua_pushinteger(L, (lua_Integer)i + 1);
   lua_insert(L, -count - 1);
@@ -243,7 +262,7 @@ static int use_default(lua_State *L, struct rl_task *task) {
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  if (rl_resumed(L, ctx, wait_k) == RILLE_EXPIRED)
+  if (rl_resumed(L, engine, ctx, wait_k) == RILLE_EXPIRED)
     return expire(L, engine);
   return complete(L, engine, check_selector(L),
                   engine->core.current->wait.fired, true);
@@ -278,6 +297,21 @@ static void check_self(lua_State *L, struct rl_selector *selector,
   }
 }
 
+/* Asks the objects that stand for a source which it is now. */
+static void renew_sources(lua_State *L, struct rl_selector *selector) {
+  for (uint32_t i = 0; i < selector->count; i++) {
+    struct rl_case *c = &selector->cases[i];
+    if (!c->stands_for || selector->waiters[i].source == NULL)
+      continue;
+    lua_getiuservalue(L, 1, SELECTOR_PARTS);
+    lua_rawgeti(L, -1, (lua_Integer)i * PARTS + PART_OBJECT);
+    find_source(L, c, i, lua_gettop(L));
+    lua_rawseti(L, -2, (lua_Integer)i * PARTS + PART_SOURCE);
+    lua_pop(L, 1);
+    selector->waiters[i].source = c->source;
+  }
+}
+
 static int wait_for(lua_State *L, struct rl_engine *engine,
                     struct rl_selector *selector, int64_t timeout) {
   struct rl_task *task = rl_enter(L, engine);
@@ -285,6 +319,8 @@ static int wait_for(lua_State *L, struct rl_engine *engine,
   lua_settop(L, 1);
   if (in_use(selector))
     luaL_error(L, "another task waits on this selector; make one for each");
+  if (selector->renews)
+    renew_sources(L, selector);
   check_self(L, selector, task);
   ready = rille_select_ready(&engine->core, selector->waiters, selector->count,
                              selector->ordered);

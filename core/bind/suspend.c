@@ -4,20 +4,19 @@
  *     rl_enter ... try ... rl_wait(L, task, ..., ctx, k)
  *     k:  rl_resumed ... push results
  *
- * A suspension yields a private mark. The scheduler, and the engine's own
- * coroutine.resume, know it and pass it outward; every coroutine on the way
+ * A suspension yields, and says so to the engine (rl_engine.waits). The
+ * scheduler, and the engine's own coroutine.resume, see that and pass it
+ * outward; every coroutine on the way
  * must be one that they resumed, or the wait is refused beforehand. Whoever
  * else resumes the coroutine meanwhile gets a message and changes nothing.
  */
 #include "bind.h"
-#include "mark.h"
 #include <string.h>
 
-const char rl_mark = 0;
-
-static int suspend(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-  lua_pushlightuserdata(L, (void *)&rl_mark);
-  return lua_yieldk(L, 1, ctx, k);
+static int suspend(lua_State *L, struct rl_task *task, lua_KContext ctx,
+                   lua_KFunction k) {
+  rl_engine_of(task->core.engine)->waits = true;
+  return lua_yieldk(L, 0, ctx, k);
 }
 
 /* The name of the C function that keeps L from yielding, or NULL. */
@@ -59,7 +58,7 @@ static int refuse(lua_State *L, struct rl_engine *engine) {
 
 static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, cancelled_k);
+  rl_outcome(L, rl_engine(L), ctx, cancelled_k);
   return rl_raise_cancellation(L, rl_engine(L));
 }
 
@@ -121,7 +120,7 @@ struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
     park(L, task);
     rille_wait_turn(&task->core); /* through the queue: nobody may spin */
-    suspend(L, 0, cancelled_k);
+    suspend(L, task, 0, cancelled_k);
   }
   return task;
 }
@@ -138,7 +137,7 @@ int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
     else
       rille_wait_cancel(&task->core);
   }
-  return suspend(L, ctx, k);
+  return suspend(L, task, ctx, k);
 }
 
 int rl_wait_one(lua_State *L, struct rl_task *task, struct rille_source *source,
@@ -159,14 +158,14 @@ int rl_wait_shielded(lua_State *L, struct rl_task *task,
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, turn_k);
+  rl_outcome(L, rl_engine(L), ctx, turn_k);
   return (int)ctx;
 }
 
 int rl_turn(lua_State *L, struct rl_task *task, int results) {
   park(L, task);
   rille_wait_turn(&task->core);
-  return suspend(L, results, turn_k);
+  return suspend(L, task, results, turn_k);
 }
 
 /* Where the schedule is random, one call in four gives up its turn. */
@@ -194,8 +193,8 @@ static int refuse_resume(lua_State *L, struct rl_engine *engine,
   return lua_yieldk(L, 1, ctx, k);
 }
 
-enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-  struct rl_engine *engine = rl_engine(L);
+enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k) {
   struct rille_task *current = engine->core.current;
   struct rl_task *task = current != NULL ? rl_task_of(current) : NULL;
   if (task == NULL || task->waiting != L || engine->running != L)
@@ -208,10 +207,11 @@ enum rille_outcome rl_outcome(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   return (enum rille_outcome)current->wait.outcome;
 }
 
-enum rille_outcome rl_resumed(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-  enum rille_outcome outcome = rl_outcome(L, ctx, k);
+enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k) {
+  enum rille_outcome outcome = rl_outcome(L, engine, ctx, k);
   if (outcome == RILLE_CANCELLED)
-    rl_raise_cancellation(L, rl_engine(L));
+    rl_raise_cancellation(L, engine);
   return outcome;
 }
 
@@ -222,7 +222,8 @@ int rl_raise_cancellation(lua_State *L, struct rl_engine *engine) {
   if (++task->swallowed > RILLE_TASK_SWALLOWS) {
     rl_task_of(task)->doomed = true;
     park(L, rl_task_of(task));
-    return suspend(L, 0, cancelled_k); /* never resumed: the end */
+    return suspend(L, rl_task_of(task), 0,
+                   cancelled_k); /* never resumed: the end */
   }
   rl_push_cancellation(L, engine, by);
   return lua_error(L);
@@ -262,29 +263,81 @@ static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
   return !same;
 }
 
-static bool stands_in_handler(lua_State *L, struct rl_engine *engine) {
-  lua_Debug frame, caller;
-  for (int level = 0; lua_getstack(L, level, &frame); level++) {
-    lua_getinfo(L, "nSt", &frame);
-    if (strcmp(frame.namewhat, "metamethod") == 0 && frame.name != NULL &&
-        strcmp(frame.name, "close") == 0)
-      return true;
-    if (*frame.namewhat == '\0' && !frame.istailcall &&
-        lua_getstack(L, level + 1, &caller)) {
-      lua_getinfo(L, "S", &caller);
-      if (strcmp(caller.what, "C") == 0 && unwinds(L, engine, &frame, &caller))
-        return true;
-    }
+static bool is_handler(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
+                       int level) {
+  lua_Debug caller;
+  lua_getinfo(L, "nSt", frame);
+  if (strcmp(frame->namewhat, "metamethod") == 0 && frame->name != NULL &&
+      strcmp(frame->name, "close") == 0)
+    return true;
+  if (*frame->namewhat != '\0' || frame->istailcall ||
+      !lua_getstack(L, level + 1, &caller))
+    return false;
+  lua_getinfo(L, "S", &caller);
+  return strcmp(caller.what, "C") == 0 && unwinds(L, engine, frame, &caller);
+}
+
+static const void *function_of(lua_State *L, lua_Debug *frame) {
+  const void *function;
+  lua_getinfo(L, "f", frame);
+  function = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return function;
+}
+
+struct rl_frame rl_frame_at(lua_State *L, int level, bool lasts) {
+  struct rl_frame found = {NULL, NULL};
+  lua_Debug frame;
+  if (lua_getstack(L, level, &frame)) {
+    found.place = frame.i_ci;
+    found.function = lasts ? NULL : function_of(L, &frame);
   }
-  return false;
+  return found;
+}
+
+static bool is_frame(lua_State *L, lua_Debug *frame,
+                     const struct rl_frame *known) {
+  return known != NULL && frame->i_ci == known->place &&
+         (known->function == NULL || function_of(L, frame) == known->function);
+}
+
+/* The block of the scope that the cancellation `by` is of, if it is a block
+ * of `task`. */
+static const struct rl_frame *block_of(const struct rille_task *task,
+                                       const struct rille_cancel *by) {
+  const struct rille_scope *block = task->block;
+  while (block != NULL && &block->cancel != by)
+    block = block->under;
+  return block != NULL ? &rl_scope_of((struct rille_scope *)block)->frame
+                       : NULL;
+}
+
+enum stand { IN_NEITHER, IN_HANDLER, IN_BLOCK };
+
+/* What comes first from the top of the stack: a handler, or the frame `block`
+ * (NULL: none), in which the scope was opened that is cancelled. */
+static enum stand find_stand(lua_State *L, struct rl_engine *engine,
+                             const struct rl_frame *block) {
+  lua_Debug frame;
+  for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    if (is_frame(L, &frame, block))
+      return IN_BLOCK;
+    if (is_handler(L, engine, &frame, level))
+      return IN_HANDLER;
+  }
+  return IN_NEITHER;
 }
 
 bool rl_in_cleanup(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
   struct rl_engine *engine = rl_engine_of(core->engine);
   lua_State *L = task->waiting;
+  const struct rl_frame *block = block_of(core, core->top->by);
+  enum stand stand;
   if (core->forced || L == NULL)
     return false;
-  return stands_in_handler(L, engine) ||
-         (L != task->thread.L && stands_in_handler(task->thread.L, engine));
+  stand = find_stand(L, engine, block);
+  if (stand == IN_NEITHER && L != task->thread.L)
+    stand = find_stand(task->thread.L, engine, block);
+  return stand == IN_HANDLER;
 }

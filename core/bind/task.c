@@ -316,7 +316,7 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, await_k);
+  rl_resumed(L, rl_engine(L), ctx, await_k);
   lua_settop(L, 1);
   return rl_push_task_result(L, rl_engine(L), 1);
 }
@@ -422,7 +422,7 @@ static int l_task_traceback(lua_State *L) {
 
 static int close_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, ctx, close_k);
+  rl_outcome(L, rl_engine(L), ctx, close_k);
   return 0;
 }
 

@@ -7,7 +7,7 @@
 
 static int all_blocked_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, all_blocked_k);
+  rl_resumed(L, rl_engine(L), ctx, all_blocked_k);
   return 0;
 }
 

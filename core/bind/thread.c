@@ -13,7 +13,6 @@
  * the coroutine under the task, be it a script or the engine itself.
  */
 #include "bind.h"
-#include "mark.h"
 #include <stdlib.h>
 
 static int job_k(lua_State *L, int status, lua_KContext ctx);
@@ -257,12 +256,12 @@ static void misuse_hook(lua_State *L, lua_Debug *ar) {
 
 static void after_yield(struct rl_engine *engine, struct rl_task *task,
                         lua_State *co, int results) {
-  bool waits =
-      task->core.status != RILLE_TASK_RUNNING && results == 1 && rl_is_mark(co);
-  lua_pop(co, results);
+  bool waits = engine->waits;
+  engine->waits = false;
   if (task->doomed) {
     rl_thread_kill(engine, task);
   } else if (!waits) {
+    lua_pop(co, results);
     lua_sethook(co, misuse_hook, LUA_MASKCOUNT, 1);
     rille_task_ready(&task->core);
   }

@@ -23,7 +23,7 @@ struct rl_alarm {
 
 static int sleep_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_resumed(L, ctx, sleep_k);
+  rl_resumed(L, rl_engine(L), ctx, sleep_k);
   return 0;
 }
 
@@ -128,7 +128,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_alarm *alarm = lua_touserdata(L, 1);
   struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, ctx, wait_k);
+  rl_resumed(L, engine, ctx, wait_k);
   if (engine->core.current->wait.event != 0) /* stopped meanwhile */
     return 0;
   return push_alarm(L, engine, alarm);

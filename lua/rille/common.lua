@@ -1,47 +1,15 @@
 --[[
 common.lua - what the parts that run users' functions share.
 
-    class     objects without public fields
     outcome   how a protected call has ended
     reached   whether an instant has come
 ]]
 local rille, core = ...
 
+core.load "rille.class"
+
 -- Half the clock's resolution: what arithmetic in floating point may lack.
 local SLACK = 5e-10
-
-local function refuse_field(object)
-  error(("a %s has no fields to set"):format(getmetatable(object)), 2)
-end
-
---- Makes a type of objects.
--- An object is an empty table; what belongs to it is kept beside it, under
--- its identity, for as long as it lives. So a script can neither read nor
--- break it, and a receiver is known by having a state.
--- class(name, methods, text) gives two functions: new(state) makes an object,
--- state(object, method) finds its state or raises. `text(state)` is what
--- tostring says after the name.
-function core.class(name, methods, text)
-  local states = setmetatable({}, {__mode = "k"})
-  local title = "rille." .. name
-  local meta = {__index = methods, __newindex = refuse_field, __name = title,
-    __metatable = title}
-
-  function meta.__tostring(object) return title .. ": " .. text(states[object]) end
-
-  local function new(state)
-    local object = setmetatable({}, meta)
-    states[object] = state
-    return object
-  end
-
-  return new, function(object, method)
-    local found = states[object]
-    if found then return found end
-    error(("calling '%s' on bad self (%s expected, got %s)")
-      :format(method, title, type(object)), 3)
-  end
-end
 
 --- How the protected call has ended that gave these values: true; or false
 -- and its error. Raises where that is the cancellation of the running task.

@@ -16,6 +16,7 @@ local parts = {
   debounce = "debounce throttle",
   fallback = "fallback",
   hedge = "hedge",
+  net = "net",
   once = "once",
   policy = "policy",
   singleflight = "singleflight",
@@ -25,6 +26,13 @@ local parts = {
   retry = "retry retry_budget",
   breaker = "breaker",
   limiter = "limiter",
+  parallel = "s:parallel s:map s:race s:any",
+  worker_pool = "worker_pool",
+  pipeline = "pipeline fan_out fan_in",
+  resource_pool = "resource_pool",
+  supervise = "supervise",
+  stream = "stream s:stream",
+  shutdown = "shutdown s:on_shutdown",
 }
 
 -- name -> the part that defines it
@@ -32,7 +40,7 @@ local module_names, scope_names = {}, {}
 
 for part, names in pairs(parts) do
   for word in names:gmatch "%S+" do
-    local of_scope = word:match "^s:(.*)"
+    local of_scope = word:match "^s:(.+)"
     local known = of_scope and scope_names or module_names
     known[of_scope or word] = "rille." .. part
   end

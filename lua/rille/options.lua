@@ -30,6 +30,7 @@ local kinds = {
   period = {"a number of seconds above 0", function(v) return number(v, 0, huge) and v > 0 end},
   count = {"a whole number from 0, or math.huge", function(v) return whole(v, 0) end},
   size = {"a whole number from 1, or math.huge", function(v) return whole(v, 1) end},
+  workers = {"a whole number from 1", function(v) return whole(v, 1) and v < huge end},
   rate = {"a number from 0", function(v) return number(v, 0, huge) end},
   factor = {"a number from 1", function(v) return number(v, 1, huge) end},
   fraction = {"a number above 0, up to 1", function(v) return number(v, 0, 1) and v > 0 end},

@@ -86,9 +86,18 @@ function layers.cache(cache, wraps, given)
   return function(fn, ...) return core.cache_fetch(cache, key_of(...), fn, ...) end
 end
 
-function layers.timeout(seconds)
-  local timeout = rille.timeout
-  return function(fn, ...) return timeout(seconds, fn, ...) end
+-- Counts the deadlines that have fired, when somebody asks for it.
+local function count_expired(counts, value, err, ...)
+  if value == nil and rille.is_error(err, "timeout") then counts.expired = counts.expired + 1 end
+  return value, err, ...
+end
+
+function layers.timeout(seconds, _, given, name)
+  local timeout, counts = rille.timeout, given.counts and given.counts[name]
+  if not counts then
+    return function(fn, ...) return timeout(seconds, fn, ...) end
+  end
+  return function(fn, ...) return count_expired(counts, timeout(seconds, fn, ...)) end
 end
 
 layers.total_timeout = layers.timeout
@@ -127,7 +136,7 @@ function core.compose(made)
   for i = #order, 1, -1 do
     local object = made[order[i]]
     if object ~= nil then
-      local layer = layers[order[i]](object, call ~= nil, made)
+      local layer = layers[order[i]](object, call ~= nil, made, order[i])
       call = call and chain(layer, call) or layer
     end
   end
@@ -169,6 +178,39 @@ local function settled(made)
   return function(fn, ...) return settle(pcall(call, fn, ...)) end
 end
 
+-- Calls `hook` after it has counted.
+local function counting(counts, field, hook)
+  return function(...)
+    counts[field] = counts[field] + 1
+    if hook then return hook(...) end
+  end
+end
+
+-- A copy of `options` with a hook that counts.
+local function with_count(options, hook, counts, field)
+  local copy = {}
+  for key, value in pairs(options) do copy[key] = value end
+  copy[hook] = counting(counts, field, options[hook])
+  return copy
+end
+
+-- The layers that are no objects, and so have no statistics of their own, are
+-- made to count: returns the layers with `counts`.
+local function instrument(made)
+  local counts = {
+    fallback = made.fallback and {used = 0},
+    total_timeout = made.total_timeout and {expired = 0},
+    retry = made.retry and {retries = 0},
+    hedge = made.hedge and {hedges = 0},
+    timeout = made.timeout and {expired = 0},
+  }
+  if made.fallback then made.fallback = counting(counts.fallback, "used", made.fallback) end
+  if made.retry then made.retry = with_count(made.retry, "on_retry", counts.retry, "retries") end
+  if made.hedge then made.hedge = with_count(made.hedge, "on_hedge", counts.hedge, "hedges") end
+  made.counts = counts
+  return made
+end
+
 local methods = {}
 
 local new, state = core.class("policy", methods, function(policy)
@@ -190,7 +232,7 @@ local read = core.options("policy", 1, core.layer_kinds)
 -- @return the policy
 -- @usage local api = rille.policy{retry = {max_retries = 2}, timeout = 5}
 function rille.policy(opts)
-  local made = core.make_layers(read(opts))
+  local made = instrument(core.make_layers(read(opts)))
   return new {layers = made, call = settled(made), text = describe(made)}
 end
 
@@ -214,13 +256,17 @@ function methods.describe(p)
 end
 
 --- @function policy:stats
--- @treturn table of each layer that has statistics, by name: cache,
--- circuit_breaker, limiter, bulkhead
+-- @treturn table of each layer, by name: what cache, circuit_breaker, limiter
+-- and bulkhead say themselves; `used` of the fallback, `retries`, `hedges`, and
+-- how often a timeout has `expired`
 function methods.stats(p)
-  local stats = {}
-  for name, object in pairs(state(p, "stats").layers) do
-    local kind = type(object)
-    if (kind == "table" or kind == "userdata") and object.stats then
+  local made, stats = state(p, "stats").layers, {}
+  for _, name in ipairs(names_of(made)) do
+    local counts, object = made.counts[name], made[name]
+    if counts then
+      stats[name] = {}
+      for field, value in pairs(counts) do stats[name][field] = value end
+    elseif object.stats then
       stats[name] = object:stats()
     end
   end

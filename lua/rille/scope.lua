@@ -38,8 +38,8 @@ function rille.scope(opts, fn)
     opts, fn = nil, opts
   end
   if fn ~= nil then core.check_function(fn, "scope", 2) end
+  if not fn then return core.scope(opts, true) end
   local s = core.scope(opts)
-  if not fn then return s end
   return run_block(s, fn, s)
 end
 
@@ -100,8 +100,7 @@ local function clean_up(s)
     local ok, err = xpcall(cleanup.fn, core.note_traceback, table.unpack(cleanup, 1, cleanup.n))
     if not ok and not rille.is_cancellation(err) then core.fail(s, err) end
   end
-  core.leave(shield, true)
-  core.finish(shield, true, false)
+  leave(shield, true)
 end
 
 -- Closes the scopes that the running task has opened inside `s` and not left.
@@ -199,15 +198,31 @@ function methods.defer(s, fn, ...)
   info.defers[#info.defers + 1] = {fn = fn, n = select("#", ...), ...}
 end
 
---- Lets `object`, which has a method `close`, be closed when the scope ends.
+-- Those that are open still.
+local function open_ones(owned)
+  local open = {}
+  for _, object in ipairs(owned) do
+    if not object:is_closed() then open[#open + 1] = object end
+  end
+  return open
+end
+
+--- Lets `object`, which has methods `close` and `is_closed`, be closed when the
+-- scope ends. Now and then those that are closed already are forgotten, so
+-- that a scope may outlive any number.
 -- own(scope, object) -> object
 function core.own(s, object)
   if core.state(s) == "ended" then
     error(core.error("closed", ("%s has ended"):format(s:name())), 0)
   end
   local info = core.info(s)
-  info.owned = info.owned or {}
-  info.owned[#info.owned + 1] = object
+  local owned = info.owned or {}
+  if #owned >= (info.owned_limit or 16) then
+    owned = open_ones(owned)
+    info.owned_limit = 2 * #owned + 16
+  end
+  owned[#owned + 1] = object
+  info.owned = owned
   return object
 end
 
@@ -226,6 +241,13 @@ end
 -- @return the broadcast
 function methods.broadcast(s, opts)
   return core.own(s, rille.broadcast(opts))
+end
+
+-- For parts: the scope to which what function `name` makes now belongs.
+function core.innermost_scope(name)
+  local task = rille.current()
+  if not task then error(("rille.%s can be called only inside a task"):format(name), 3) end
+  return core.innermost() or task:scope()
 end
 
 -- What the trampoline of a task calls when the task has ended with scopes

@@ -9,6 +9,7 @@ local rille, core = ...
 
 -- What libuv says of the names that come without a text.
 local texts = {
+  EACCES = "permission denied",
   EADDRINUSE = "address already in use",
   EADDRNOTAVAIL = "address not available",
   EAI_AGAIN = "temporary failure of name resolution",
@@ -20,8 +21,10 @@ local texts = {
   ECONNREFUSED = "connection refused",
   ECONNRESET = "connection reset by peer",
   EHOSTUNREACH = "host is unreachable",
+  EINVAL = "invalid argument",
   EMFILE = "too many open files",
   ENETUNREACH = "network is unreachable",
+  ENOENT = "no such file or directory",
   ENOTCONN = "socket is not connected",
   EPIPE = "broken pipe",
   ETIMEDOUT = "connection timed out",
@@ -30,7 +33,10 @@ local texts = {
 --- For other parts: the error object for what luv has told. `what` (optional)
 -- says what was tried: "connect to example.org:80".
 function core.io_error(err, what)
-  if rille.is_error(err) then return err end
+  if rille.is_error(err) then
+    if not what then return err end
+    return core.error("io", what .. ": " .. err.message, {code = err.code})
+  end
   local code, text = tostring(err):match "^([%u%d_]+):?%s*(.*)$"
   if not code then code, text = "EUNKNOWN", tostring(err) end
   if text == "" then text = texts[code] or "system error" end

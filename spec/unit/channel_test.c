@@ -249,6 +249,17 @@ static void close_wakes_senders(void **state) {
   test_free(w);
 }
 
+static void close_wakes_who_waits_for_it(void **state) {
+  struct world *w = make_world(state, 1, RILLE_BLOCK);
+  do_send(w, 0, 1);
+  wait_on(&w->actors[1].task, &w->channel.close);
+  assert_false(rille_source_ready(&w->channel.close));
+  rille_channel_close(&w->channel);
+  assert_int_equal(RILLE_CLOSED_EVENT, w->actors[1].task.wait.event);
+  assert_true(rille_source_ready(&w->channel.close));
+  test_free(w);
+}
+
 static void ready_tells_whether_a_call_would_wait(void **state) {
   struct world *w = make_world(state, 1, RILLE_BLOCK);
   assert_false(rille_source_ready(&w->channel.receive));
@@ -439,6 +450,7 @@ int main(void) {
       ENGINE_TEST(a_closed_channel_gives_what_it_holds),
       ENGINE_TEST(close_wakes_receivers),
       ENGINE_TEST(close_wakes_senders),
+      ENGINE_TEST(close_wakes_who_waits_for_it),
       ENGINE_TEST(ready_tells_whether_a_call_would_wait),
       ENGINE_TEST(a_random_run_agrees_with_a_naive_channel),
   };

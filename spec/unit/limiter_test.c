@@ -255,6 +255,16 @@ static void nobody_overtakes_who_waits(void **state) {
   assert_true(rille_limiter_take(&w.limiter, 1, at(4)));
 }
 
+static void nobody_overtakes_who_is_admitted_late(void **state) {
+  struct world w;
+  (void)state;
+  make_world(&w, 10, 3);
+  join(&w, 0, 1);
+  assert_false(rille_limiter_take(&w.limiter, 1, at(3)));
+  assert_ptr_equal(&w.places[0], rille_limiter_admit(&w.limiter, at(3)));
+  assert_true(rille_limiter_take(&w.limiter, 2, at(3)));
+}
+
 static void who_comes_is_told_of_those_in_front(void **state) {
   struct world w;
   (void)state;
@@ -392,6 +402,7 @@ int main(void) {
       cmocka_unit_test(who_waits_is_admitted_in_order),
       cmocka_unit_test(a_small_wish_does_not_overtake_a_large_one),
       cmocka_unit_test(nobody_overtakes_who_waits),
+      cmocka_unit_test(nobody_overtakes_who_is_admitted_late),
       cmocka_unit_test(who_comes_is_told_of_those_in_front),
       cmocka_unit_test(when_the_first_leaves_the_next_moves_up),
       cmocka_unit_test(when_one_in_the_middle_leaves_those_behind_move_up),

@@ -1,0 +1,219 @@
+/*
+ * echo.c - the client of the echo servers.
+ *
+ *     bench_floor echo CONNECTIONS TRIPS CPU SERVER-CPU COMMAND...
+ *
+ * Starts COMMAND, a server that prints "port N", connects so many times, and
+ * has one message of 64 bytes under way on every connection: when it is back,
+ * whole and the same, the next one goes out. A tenth of the trips warms up.
+ * Prints a line as ../harness.lua does, with the median and the 99th
+ * percentile of a trip in seconds; the bytes are the server's peak.
+ */
+#include "floor.h"
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MESSAGE = 64, EVENTS = 64 };
+
+struct connection {
+  int fd;
+  int got;         /* bytes of the answer that are there */
+  uint64_t number; /* of the message under way */
+  double sent;
+  char answer[MESSAGE];
+};
+
+struct client {
+  struct connection *connections;
+  int count;
+  int epoll;
+  uint64_t left;   /* trips to begin */
+  uint64_t begun;  /* trips begun, the number of the last */
+  uint64_t ended;  /* trips ended */
+  float *seconds;  /* of each trip */
+  const char *why; /* what went wrong */
+};
+
+struct server {
+  pid_t pid;
+  int port;
+  FILE *output; /* left open while it runs: it may print more */
+};
+
+static struct server start_server(char **command, int cpu) {
+  struct server server = {.pid = -1};
+  int ends[2];
+  if (pipe(ends) != 0)
+    return server;
+  server.pid = fork();
+  if (server.pid == 0) {
+    floor_pin(0, cpu);
+    dup2(ends[1], 1);
+    close(ends[0]), close(ends[1]);
+    execvp(command[0], command);
+    _exit(127);
+  }
+  close(ends[1]);
+  server.output = fdopen(ends[0], "r");
+  if (server.output == NULL ||
+      fscanf(server.output, "port %d", &server.port) != 1)
+    server.port = 0;
+  return server;
+}
+
+static void stop_server(struct server *server) {
+  if (server->pid > 0) {
+    kill(server->pid, SIGKILL);
+    waitpid(server->pid, NULL, 0);
+  }
+  if (server->output != NULL)
+    fclose(server->output);
+}
+
+static bool send_next(struct client *client, struct connection *c) {
+  char message[MESSAGE];
+  c->number = ++client->begun;
+  client->left--;
+  for (size_t i = 0; i < MESSAGE; i += sizeof c->number)
+    memcpy(message + i, &c->number, sizeof c->number);
+  c->got = 0;
+  c->sent = floor_clock();
+  return send(c->fd, message, MESSAGE, 0) == MESSAGE;
+}
+
+static bool is_answer(const struct connection *c) {
+  for (size_t i = 0; i < MESSAGE; i += sizeof c->number)
+    if (memcmp(c->answer + i, &c->number, sizeof c->number) != 0)
+      return false;
+  return true;
+}
+
+static bool receive(struct client *client, struct connection *c) {
+  ssize_t n = recv(c->fd, c->answer + c->got, (size_t)(MESSAGE - c->got), 0);
+  if (n <= 0) {
+    client->why = "a connection broke";
+    return false;
+  }
+  c->got += (int)n;
+  if (c->got < MESSAGE)
+    return true;
+  if (!is_answer(c)) {
+    client->why = "what came back is not what was sent";
+    return false;
+  }
+  client->seconds[client->ended++] = (float)(floor_clock() - c->sent);
+  if (client->left > 0 && !send_next(client, c)) {
+    client->why = "cannot send";
+    return false;
+  }
+  return true;
+}
+
+static bool connect_all(struct client *client, int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port)};
+  int on = 1;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (int i = 0; i < client->count; i++) {
+    struct connection *c = &client->connections[i];
+    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = c}};
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+        epoll_ctl(client->epoll, EPOLL_CTL_ADD, c->fd, &event) != 0) {
+      client->why = "cannot connect";
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Makes so many trips over all connections; returns the seconds, or -1. */
+static double make_trips(struct client *client, uint64_t trips) {
+  struct epoll_event events[EVENTS];
+  double start = floor_clock();
+  client->left = trips;
+  client->ended = 0;
+  for (int i = 0; i < client->count && client->left > 0; i++)
+    send_next(client, &client->connections[i]);
+  while (client->ended < trips) {
+    int n = epoll_wait(client->epoll, events, EVENTS, 10000);
+    if (n <= 0) {
+      client->why = "no answer for 10 seconds";
+      return -1;
+    }
+    for (int i = 0; i < n; i++)
+      if (!receive(client, events[i].data.ptr))
+        return -1;
+  }
+  return floor_clock() - start;
+}
+
+static int compare(const void *a, const void *b) {
+  float x = *(const float *)a, y = *(const float *)b;
+  return (x > y) - (x < y);
+}
+
+static int report(const struct client *client, int trips, double seconds,
+                  double bytes) {
+  size_t last = (size_t)trips - 1;
+  if (seconds < 0) {
+    fprintf(stderr, "floor: echo: %s\n", client->why);
+    return 1;
+  }
+  qsort(client->seconds, (size_t)trips, sizeof *client->seconds, compare);
+  printf("result echo ops=%d seconds=%.9f bytes=%.0f p50=%.9f p99=%.9f\n",
+         trips, seconds, bytes, (double)client->seconds[last / 2],
+         (double)client->seconds[last * 99 / 100]);
+  return 0;
+}
+
+static int drive(struct server server, int count, int trips) {
+  struct client client = {.count = count, .why = "no memory"};
+  double seconds = -1;
+  int status;
+  client.connections = calloc((size_t)count, sizeof *client.connections);
+  client.seconds = calloc((size_t)trips, sizeof *client.seconds);
+  client.epoll = epoll_create1(0);
+  if (client.connections != NULL && client.seconds != NULL &&
+      connect_all(&client, server.port) &&
+      make_trips(&client, (uint64_t)(trips / 10 + 1)) >= 0)
+    seconds = make_trips(&client, (uint64_t)trips);
+  status = report(&client, trips, seconds, floor_peak(server.pid));
+  for (int i = 0; client.connections != NULL && i < count; i++)
+    if (client.connections[i].fd > 0)
+      close(client.connections[i].fd);
+  close(client.epoll);
+  free(client.seconds);
+  free(client.connections);
+  return status;
+}
+
+int floor_echo(int argc, char **argv) {
+  int status = 1, count, trips;
+  struct server server;
+  if (argc < 5)
+    return 2;
+  count = atoi(argv[0]), trips = atoi(argv[1]);
+  if (count < 1 || trips < 1)
+    return 2;
+  floor_pin(0, atoi(argv[2]));
+  server = start_server(argv + 4, atoi(argv[3]));
+  if (server.pid > 0 && server.port > 0)
+    status = drive(server, count, trips);
+  else
+    fprintf(stderr, "floor: %s printed no port\n", argv[4]);
+  stop_server(&server);
+  return status;
+}

@@ -1,0 +1,15 @@
+-- n tasks that sleep for an hour, each until a time of its own, while a row
+-- works beside them; a value for <close> that ends them.
+local rille = require "rille"
+
+local function sleep_long(i) rille.sleep(3600 + i * 1e-3) end
+
+return function(n)
+  local s = rille.current():scope()
+  local tasks = {}
+  for i = 1, n do tasks[i] = s:go({daemon = true}, sleep_long, i) end
+  rille.yield() -- they start
+  return setmetatable({}, {__close = function()
+    for i = 1, n do tasks[i]:cancel() end
+  end})
+end

@@ -1,0 +1,68 @@
+-- What the specs of rille.net share: runs on the real clock that fail on a
+-- handle left open, and pairs of connected streams.
+local rille = require "rille"
+local helper = require "spec.helper"
+
+local net = require "rille.net"
+
+local M = {}
+
+-- Runs `fn` in a scope of its own; nothing may be left, handles included.
+function M.run(fn)
+  return helper.run({clock = "real"}, function()
+    local results = table.pack(rille.scope(fn))
+    local leaks = rille.testing.leaks()
+    if leaks[1] then error(("left behind: %s %s"):format(leaks[1].kind, leaks[1].name), 0) end
+    return table.unpack(results, 1, results.n)
+  end)
+end
+
+--- Runs fn(a, b, scope): the two ends of a connection. Returns what it returns.
+function M.pair(fn)
+  return M.run(function(scope)
+    local accepted = rille.channel(1)
+    local done = rille.channel()
+    local listener <close> = assert(net.listen("127.0.0.1", 0, function(conn)
+      accepted:send(conn)
+      done:recv()
+    end, {on_error = "raise"}))
+    local a <close> = assert(net.connect("127.0.0.1", listener:port()))
+    local b <close> = accepted:recv()
+    listener:close()
+    local _ <close> = done
+    return fn(a, b, scope)
+  end)
+end
+
+--- A port on which nobody listens.
+function M.free_port()
+  local listener <close> = assert(net.listen("127.0.0.1", 0, print))
+  return listener:port()
+end
+
+-- A listening port that answers nobody: one connection is served, for ever, and
+-- the backlog is full, so the kernel drops what comes. To be closed; `port` is
+-- its number.
+function M.silence(host, port)
+  local uv, over = rille.uv(), rille.channel()
+  local listener = assert(net.listen(host, port or 0, function() over:recv() end,
+    {max_connections = 1, backlog = 0}))
+  local handles = {}
+  for i = 1, 4 do
+    handles[i] = uv.new_tcp()
+    handles[i]:connect(host, listener:port(), function() end)
+    M.wait_until(function() return listener:stats().accepted == 1 end)
+  end
+  return setmetatable({port = listener:port()}, {__close = function()
+    for _, handle in ipairs(handles) do handle:close() end
+    listener:close()
+    over:close()
+  end})
+end
+
+--- Yields until test() holds.
+function M.wait_until(test)
+  while not test() do rille.sleep(0.001) end
+end
+
+return M
