@@ -515,6 +515,10 @@ const char *rl_push_scope_name(lua_State *L, int index);
 /* Pushes a new scope, not yet open. */
 struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
 
+/* Enters the scope at `index` among the open ones: it is about to be opened.
+ * Its end takes it out again. */
+void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
+
 /* Gives the scope at `index` the reason at `reason`, if it has none yet. */
 void rl_scope_set_reason(lua_State *L, int index, int reason);
 

@@ -135,7 +135,7 @@ static int l_scope_open(lua_State *L) {
   struct block_options options;
   struct rl_task *task;
   struct rl_scope *scope, *parent;
-  bool bare = lua_toboolean(L, 2);
+  bool bare = lua_toboolean(L, 2), cleans_up;
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
   task = rl_can_wait(L, engine);
@@ -151,7 +151,9 @@ static int l_scope_open(lua_State *L) {
   if (!lua_isnil(L, 3))
     set_defaults(L, engine, 4);
   scope->frame = rl_frame_at(L, bare ? 2 : 1, !bare);
-  open_block(scope, parent, task, options, rl_cleans_up(L, task));
+  cleans_up = rl_cleans_up(L, task);
+  rl_scope_anchor(L, engine, 4); /* from here on nothing can fail */
+  open_block(scope, parent, task, options, cleans_up);
   return 1;
 }
 

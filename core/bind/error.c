@@ -161,6 +161,12 @@ bool rl_is_cancellation(lua_State *L, const struct rille_task *task,
   const void *error = lua_topointer(L, index);
   if (error == NULL || !lua_istable(L, index))
     return false;
+  /* The walk is long in a deep tree: it is for the few that have raised one
+   * cancellation and met another. */
+  if (task->top->by != NULL && task->top->by->error == error)
+    return true;
+  if (!rl_is_error(L, rl_engine_of(task->engine), index, "cancelled"))
+    return false;
   for (const struct rille_cancel *node = task->top; node != NULL;
        node = node->parent)
     if (node->error == error)

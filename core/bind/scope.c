@@ -90,11 +90,14 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine) {
   scope->core.grace = RL_GRACE;
   rl_push_slot(L, engine, RL_SCOPE_META);
   lua_setmetatable(L, -2);
-  rl_push_slot(L, engine, RL_SCOPES);
-  lua_pushvalue(L, -2);
-  lua_rawsetp(L, -2, scope);
-  lua_pop(L, 1);
   return scope;
+}
+
+void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index) {
+  rl_push_slot(L, engine, RL_SCOPES);
+  lua_pushvalue(L, index);
+  lua_rawsetp(L, -2, lua_touserdata(L, index));
+  lua_pop(L, 1);
 }
 
 /*** Scopes.
@@ -369,6 +372,7 @@ const struct rl_type rl_scope_type = {"scope", sizeof(struct rl_scope), NULL,
 static void open_top(lua_State *L) {
   struct rl_engine *engine = lua_touserdata(L, -1);
   struct rl_scope *top = rl_scope_new(L, engine);
+  rl_scope_anchor(L, engine, lua_gettop(L));
   top->report = true;
   top->keep_going = true;
   rl_push_scope_info(L, -1);
