@@ -153,7 +153,10 @@ void rille_interrupt_stop(lua_State *L) {
     return;
   set_handler(SIGINT, SIG_DFL);
   set_handler(SIGTERM, SIG_DFL);
-  uv_close((uv_handle_t *)waker, free_cb);
+  if (uv_is_closing((uv_handle_t *)waker)) /* gone with the loop */
+    free(waker);
+  else
+    uv_close((uv_handle_t *)waker, free_cb);
   waker = NULL;
 }
 

@@ -181,23 +181,29 @@ static void close_own_loop(struct rille_loop *loop) {
   uv_loop_close(&loop->own);
 }
 
+static void dispose(struct rille_loop *loop) {
+  while (loop->open_handles > 0)
+    uv_run(loop->uv, UV_RUN_NOWAIT);
+  if (loop->uv == &loop->own)
+    close_own_loop(loop);
+  free(loop);
+}
+
 void rille_loop_close(struct rille_engine *engine) {
   struct rille_loop *loop = engine->loop;
   if (loop == NULL)
     return;
   engine->loop = NULL;
   loop->engine = NULL;
-  if (loop->turning || loop->running) /* os.exit in a task: all ends here */
+  if (loop->turning || loop->running) { /* in a task: see rille_loop_run */
+    uv_stop(loop->uv);
     return;
+  }
   close_handles(loop);
   loop->orphan = engine->host_loop;
   if (loop->orphan) /* the host runs the loop, and frees it so */
     return;
-  while (loop->open_handles > 0)
-    uv_run(loop->uv, UV_RUN_NOWAIT);
-  if (loop->uv == &loop->own)
-    close_own_loop(loop);
-  free(loop);
+  dispose(loop);
 }
 
 uv_loop_t *rille_loop_uv(const struct rille_engine *engine) {
@@ -216,6 +222,11 @@ bool rille_loop_run(struct rille_engine *engine, const bool *done) {
   loop->running = true;
   while (!*done && alive) {
     uv_run(loop->uv, UV_RUN_DEFAULT);
+    if (loop->engine == NULL) { /* closed by a task */
+      close_handles(loop);
+      dispose(loop);
+      return true;
+    }
     alive = uv_loop_alive(loop->uv);
     if (!alive && rille_timer_next(engine) != RILLE_FOREVER) {
       set_awake(loop, true); /* time is virtual: the next turn moves it */

@@ -118,10 +118,11 @@ struct rl_engine {
   struct rille_scope *root; /* of rille.run, or of the host */
   struct rl_task *run;      /* the main task of rille.run */
   bool run_done;
-  bool ended;   /* the job of the coroutine that just yielded has ended */
-  bool waits;   /* it has yielded because its task waits */
-  bool closing; /* rille_close has begun */
-  int threads;  /* indices given out so far */
+  bool ended;    /* the job of the coroutine that just yielded has ended */
+  bool waits;    /* it has yielded because its task waits */
+  bool closing;  /* rille_close has begun */
+  bool orphaned; /* the root ended before its tasks: no memory to leave it */
+  int threads;   /* indices given out so far */
   int free_indices_size;
   int free_indices_count;
   int *free_indices;
@@ -179,6 +180,7 @@ struct rl_scope {
   bool secluded;         /* inherit = "cancel": no services, no defaults */
   bool layered;          /* its tasks have policies by default */
   bool report;           /* failures go to stderr at once: the host's root */
+  bool starved;          /* there was no memory to note a failure */
 };
 
 static inline struct rl_task *rl_task_of(struct rille_task *task) {
@@ -480,6 +482,10 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
 void rl_task_finish(lua_State *L, struct rl_engine *engine,
                     struct rl_task *task, bool ok, int base);
 
+/* The end of a task that has no results because there is no memory for them. */
+void rl_task_lose(struct rl_engine *engine, struct rl_task *task,
+                  enum rille_task_status status);
+
 /* A task that was cancelled before it started. */
 void rl_task_skip(struct rl_engine *engine, struct rl_task *task);
 
@@ -518,6 +524,13 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
 /* Enters the scope at `index` among the open ones: it is about to be opened.
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
+
+/* Cancels and ends the innermost block scope of `task`, which cannot leave it
+ * as it should; its tasks are left to themselves. Needs no memory. */
+void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
+
+/* A failure of the scope, and no memory to say which. Needs none. */
+void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core);
 
 /* Gives the scope at `index` the reason at `reason`, if it has none yet. */
 void rl_scope_set_reason(lua_State *L, int index, int reason);

@@ -287,6 +287,9 @@ static int l_scope_finish(lua_State *L) {
   if (scope->failures > 0) {
     push_failure(L, engine, scope);
     raises = true;
+  } else if (scope->starved) {
+    lua_pushliteral(L, "not enough memory");
+    raises = true;
   } else if (by == own && (!ok || own->delivered)) {
     rl_push_cancellation(L, engine, own);
     if (own->expired)
@@ -305,6 +308,26 @@ static int l_scope_finish(lua_State *L) {
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;
+}
+
+void rl_block_abandon(struct rl_engine *engine, struct rl_task *task) {
+  struct rille_scope *scope = task->core.block;
+  if (scope == engine->root) {
+    engine->orphaned = true;
+    engine->root = NULL;
+  }
+  rille_cancel_call(&engine->core, &scope->cancel);
+  rille_scope_end(scope);
+}
+
+/* abandon(): ends the innermost block scope of the running task, which could
+ * not be left. */
+static int l_scope_abandon(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rille_task *task = engine->core.current;
+  if (task != NULL && task->block != NULL)
+    rl_block_abandon(engine, rl_task_of(task));
+  return 0;
 }
 
 /* innermost(): the innermost block scope that the running task has open. */
@@ -415,6 +438,7 @@ void rl_open_block(lua_State *L) {
                                    {"leave", l_scope_leave},
                                    {"finish", l_scope_finish},
                                    {"innermost", l_scope_innermost},
+                                   {"abandon", l_scope_abandon},
                                    {"holds_up", l_scope_holds_up},
                                    {"state", l_scope_state},
                                    {"info", l_scope_info},

@@ -61,6 +61,18 @@ static void push_source(lua_State *L, const char *name) {
   lua_replace(L, -2);
 }
 
+/* The part `name`, at 1, has raised the error at the top while it was loaded:
+ * what it has defined by then is taken back, so that it can be loaded anew. */
+static void forget_part(lua_State *L) {
+  if (lua_getfield(L, 2, "forget") == LUA_TFUNCTION) {
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 0);
+  } else {
+    lua_pop(L, 1);
+  }
+  lua_error(L);
+}
+
 /* load(name): runs one of the engine's Lua files, a part, with the module and
  * the C part's functions. Returns what it returns, which is kept. */
 static int l_load(lua_State *L) {
@@ -74,7 +86,8 @@ static int l_load(lua_State *L) {
   push_source(L, name);
   rl_push_slot(L, engine, RL_MODULE);
   lua_pushvalue(L, 2);
-  lua_call(L, 2, 1);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK)
+    forget_part(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_pushboolean(L, 1);
@@ -149,12 +162,24 @@ static int open_engine(lua_State *L) {
   return 1;
 }
 
+/* Undoes an opening that has failed half-way: the state is as if nobody had
+ * asked, and the next call opens an engine anew. */
+static void forget_engine(lua_State *L) {
+  rille_close(L);
+  lua_pushnil(L);
+  rl_keep_engine(L);
+}
+
 static int open_on(lua_State *L, uv_loop_t *loop) {
-  int status;
+  int status, raised;
   lua_pushcfunction(L, open_engine);
   lua_pushlightuserdata(L, loop);
-  lua_call(L, 1, 1);
-  status = (int)lua_tointeger(L, -1);
+  raised = lua_pcall(L, 1, 1, 0);
+  status = raised ? 0 : (int)lua_tointeger(L, -1);
+  if (raised || status < 0)
+    forget_engine(L);
+  if (raised)
+    lua_error(L);
   lua_pop(L, 1);
   return status;
 }

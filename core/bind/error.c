@@ -72,9 +72,9 @@ static void push_timeout(lua_State *L, struct rl_engine *engine, int scope) {
 static void keep_cancellation(lua_State *L, struct rille_cancel *node) {
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "reason");
-  node->error = lua_topointer(L, -1);
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "cancelled");
+  node->error = lua_topointer(L, -1); /* it is there for sure */
   lua_replace(L, -3);
   lua_pop(L, 1);
 }

@@ -122,8 +122,10 @@ static void break_deadlock(lua_State *L, struct rl_engine *engine, int times) {
   if (times == 1) {
     lua_pushcfunction(L, report_deadlock);
     lua_pushlightuserdata(L, engine);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
       lua_pop(L, 1);
+      rl_scope_starve(engine, engine->root);
+    }
   } else if (times == 2 && engine->root != NULL) {
     rille_cancel_force(&engine->core, &engine->root->cancel);
   } else {
@@ -138,6 +140,9 @@ static void drive(lua_State *L, struct rl_engine *engine) {
   engine->from = L;
   while (!rille_loop_run(&engine->core, &engine->run_done))
     break_deadlock(L, engine, ++deaths);
+  if (engine->orphaned)
+    kill_tasks(engine);
+  engine->orphaned = false;
   engine->from = from;
 }
 
@@ -209,6 +214,7 @@ static int l_run(lua_State *L) {
   task = engine->run;
   engine->run_done = false;
   drive(L, engine);
+  rl_engine(L); /* raises if a task has closed it */
   engine->run = NULL;
   engine->root = NULL;
   set_clock(&engine->core, false);
@@ -222,11 +228,27 @@ static int l_run(lua_State *L) {
   return lua_error(L);
 }
 
-int rille_run(lua_State *L, int nargs) {
+/* Calls `f` with the engine as its upvalue; the arguments are all that is on
+ * the stack. To make the closure takes memory, so it is made in here. */
+static int call_own(lua_State *L, lua_CFunction f) {
   rl_push_engine(L);
-  lua_pushcclosure(L, l_run, 1);
+  lua_pushcclosure(L, f, 1);
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+/* Calls the light function `f` under protection with `nargs` values. */
+static int protect_own(lua_State *L, lua_CFunction f, int nargs, int results) {
+  lua_pushcfunction(L, f);
   lua_insert(L, -nargs - 1);
-  return lua_pcall(L, nargs, LUA_MULTRET, 0);
+  return lua_pcall(L, nargs, results, 0);
+}
+
+static int run_own(lua_State *L) { return call_own(L, l_run); }
+
+int rille_run(lua_State *L, int nargs) {
+  return protect_own(L, run_own, nargs, LUA_MULTRET);
 }
 
 static int spawn_in_top(lua_State *L) {
@@ -241,11 +263,10 @@ static int spawn_in_top(lua_State *L) {
   return 1;
 }
 
+static int spawn_own(lua_State *L) { return call_own(L, spawn_in_top); }
+
 int rille_spawn(lua_State *L, int nargs) {
-  rl_push_engine(L);
-  lua_pushcclosure(L, spawn_in_top, 1);
-  lua_insert(L, -nargs - 1);
-  return lua_pcall(L, nargs, 1, 0);
+  return protect_own(L, spawn_own, nargs, 1);
 }
 
 struct cancel_request {
@@ -254,7 +275,7 @@ struct cancel_request {
 
 static int cancel_root(lua_State *L) {
   const struct cancel_request *request = lua_touserdata(L, 1);
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = rl_engine_find(L);
   rl_push_scope(L, engine, engine->root);
   if (!engine->root->cancel.called) {
     rl_push_scope_info(L, 2);
@@ -270,10 +291,8 @@ int rille_cancel(lua_State *L, const char *kind, const char *message) {
   struct rl_engine *engine = rl_engine_find(L);
   if (engine == NULL || engine->root == NULL)
     return 0;
-  rl_push_engine(L);
-  lua_pushcclosure(L, cancel_root, 1);
   lua_pushlightuserdata(L, &request);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+  if (protect_own(L, cancel_root, 1, 0) != LUA_OK)
     lua_pop(L, 1);
   return 1;
 }

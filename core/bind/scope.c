@@ -46,11 +46,11 @@ void rl_scope_note(lua_State *L, int index, int error, int trace) {
   rl_push_scope_info(L, index);
   luaL_getsubtable(L, -1, "errors");
   luaL_getsubtable(L, -2, "traces");
-  scope->failures++;
   lua_pushvalue(L, trace);
-  lua_rawseti(L, -2, scope->failures);
+  lua_rawseti(L, -2, scope->failures + 1);
   lua_pushvalue(L, error);
-  lua_rawseti(L, -3, scope->failures);
+  lua_rawseti(L, -3, scope->failures + 1);
+  scope->failures++; /* counted when both are there */
   lua_pop(L, 3);
 }
 
@@ -72,6 +72,15 @@ void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
     return;
   rl_scope_set_reason(L, index, error);
   rille_cancel_call(&engine->core, &scope->core.cancel);
+}
+
+void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core) {
+  struct rl_scope *scope = rl_scope_of(core);
+  if (scope->report)
+    fprintf(stderr, "rille: not enough memory\n");
+  scope->starved = true;
+  if (!scope->keep_going)
+    rille_cancel_call(&engine->core, &scope->core.cancel);
 }
 
 static struct rl_scope *check_open(lua_State *L, struct rl_engine *engine) {
@@ -372,13 +381,13 @@ const struct rl_type rl_scope_type = {"scope", sizeof(struct rl_scope), NULL,
 static void open_top(lua_State *L) {
   struct rl_engine *engine = lua_touserdata(L, -1);
   struct rl_scope *top = rl_scope_new(L, engine);
-  rl_scope_anchor(L, engine, lua_gettop(L));
   top->report = true;
   top->keep_going = true;
   rl_push_scope_info(L, -1);
   lua_pushliteral(L, "root");
   lua_setfield(L, -2, "name");
   lua_pop(L, 1);
+  rl_scope_anchor(L, engine, lua_gettop(L));
   lua_setiuservalue(L, -2, RL_TOP);
 }
 

@@ -62,9 +62,9 @@ static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   return rl_raise_cancellation(L, rl_engine(L));
 }
 
+/* Notes where the task waits; nothing is noted if that takes more memory than
+ * there is. */
 static void park(lua_State *L, struct rl_task *task) {
-  task->waiting = L;
-  task->top = lua_gettop(L);
   if (L != task->thread.L) { /* a generator: nobody else may hold it */
     struct rl_engine *engine = rl_engine_of(task->core.engine);
     rl_push_task(L, engine, task);
@@ -73,6 +73,8 @@ static void park(lua_State *L, struct rl_task *task) {
     lua_pop(L, 1);
     rl_set_owned(L, engine, L, true);
   }
+  task->waiting = L;
+  task->top = lua_gettop(L);
 }
 
 static bool shielded_now(struct rl_task *task) {

@@ -213,6 +213,15 @@ static bool is_cancelled(lua_State *L, const struct rl_engine *engine,
   return engine->closing || rl_is_cancellation(L, &task->core, error);
 }
 
+static void end_task(struct rl_engine *engine, struct rl_task *task,
+                     enum rille_task_status status) {
+  if (task == engine->run) {
+    engine->run_done = true;
+    rille_loop_stop(&engine->core);
+  }
+  rille_task_end(&task->core, status);
+}
+
 void rl_task_finish(lua_State *L, struct rl_engine *engine,
                     struct rl_task *task, bool ok, int base) {
   int count = lua_gettop(L) - base + 1, index;
@@ -243,11 +252,13 @@ void rl_task_finish(lua_State *L, struct rl_engine *engine,
   if (status != RILLE_TASK_DONE)
     count = 1;
   keep_results(L, task, index, base, count);
-  if (task == engine->run) {
-    engine->run_done = true;
-    rille_loop_stop(&engine->core);
-  }
-  rille_task_end(&task->core, status);
+  end_task(engine, task, status);
+}
+
+void rl_task_lose(struct rl_engine *engine, struct rl_task *task,
+                  enum rille_task_status status) {
+  task->results = RL_NO_MEMORY;
+  end_task(engine, task, status);
 }
 
 /* Runs on the main thread; protected because it needs memory. */
@@ -267,8 +278,7 @@ void rl_task_skip(struct rl_engine *engine, struct rl_task *task) {
   lua_pushlightuserdata(L, task);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
     lua_pop(L, 1);
-    task->results = RL_NO_MEMORY;
-    rille_task_end(&task->core, RILLE_TASK_ENDED_CANCELLED);
+    rl_task_lose(engine, task, RILLE_TASK_ENDED_CANCELLED);
   }
   lua_settop(thread.L, 1);
   rl_thread_release(engine, thread);

@@ -18,10 +18,18 @@
 static int job_k(lua_State *L, int status, lua_KContext ctx);
 static int left_open_k(lua_State *L, int status, lua_KContext ctx);
 
+/* The block scopes of a task that is gone. */
+static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
+  while (task->core.block != NULL)
+    rl_block_abandon(engine, task);
+}
+
 /* Reports the end of the job, whose results are at 3 and above. */
 static int end_job(lua_State *L, bool ok) {
   struct rl_engine *engine = rl_engine(L);
-  rl_task_finish(L, engine, rl_task_of(engine->core.current), ok, 3);
+  struct rl_task *task = rl_task_of(engine->core.current);
+  abandon_blocks(engine, task); /* there are some only for lack of memory */
+  rl_task_finish(L, engine, task, ok, 3);
   lua_settop(L, 1);
   engine->ended = true;
   return lua_yieldk(L, 0, 0, job_k);
@@ -83,10 +91,18 @@ static void reserve_index(lua_State *L, struct rl_engine *engine) {
   engine->free_indices_size = size;
 }
 
-static int take_index(struct rl_engine *engine) {
+/* The index that the next coroutine gets; take_index makes it taken. */
+static int next_index(const struct rl_engine *engine) {
   if (engine->free_indices_count > 0)
-    return engine->free_indices[--engine->free_indices_count];
-  return ++engine->threads;
+    return engine->free_indices[engine->free_indices_count - 1];
+  return engine->threads + 1;
+}
+
+static void take_index(struct rl_engine *engine) {
+  if (engine->free_indices_count > 0)
+    engine->free_indices_count--;
+  else
+    engine->threads++;
 }
 
 static void set_at(lua_State *L, struct rl_engine *engine, int slot,
@@ -108,11 +124,12 @@ static struct rl_thread make_thread(lua_State *L, struct rl_engine *engine) {
     lua_xmove(thread.L, L, 1);
     lua_error(L);
   }
-  thread.index = take_index(engine);
+  thread.index = next_index(engine);
   lua_pushboolean(L, 0);
   set_at(L, engine, RL_TASKS, thread.index);
   set_at(L, engine, RL_THREADS, thread.index);
   rl_set_owned(L, engine, thread.L, true);
+  take_index(engine); /* now that nothing can fail any more */
   return thread;
 }
 
@@ -198,15 +215,6 @@ static void push_kill_reason(lua_State *L, struct rl_engine *engine,
                   "the coroutine of %s was closed by hand", name);
 }
 
-/* The block scopes of a task that is gone: cancelled, and left to the tasks
- * that are still in them. */
-static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
-  while (task->core.block != NULL) {
-    rille_cancel_call(&engine->core, &task->core.block->cancel);
-    rille_scope_end(task->core.block);
-  }
-}
-
 /* __close of the guard: the coroutine L is being closed. */
 static int l_guard_close(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
@@ -218,7 +226,10 @@ static int l_guard_close(lua_State *L) {
   abandon_blocks(engine, task);
   rl_push_task(L, engine, task);
   rl_push_task_name(L, 3);
-  push_kill_reason(L, engine, task, lua_tostring(L, 4));
+  if (lua_isnil(L, 2) || task->doomed || engine->closing)
+    push_kill_reason(L, engine, task, lua_tostring(L, 4));
+  else
+    lua_pushvalue(L, 2); /* no memory to end the job, say */
   rl_task_finish(L, engine, task, false, 5);
   return 0;
 }
@@ -228,10 +239,11 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
   struct rl_thread thread = task->thread;
   lua_resetthread(thread.L);
   if (!rille_task_ended(&task->core)) { /* no memory even for its error */
-    task->results = RL_NO_MEMORY;
+    abandon_blocks(engine, task);
     rl_holds_abandon(engine->main, engine, task);
-    rille_cancel_call(&engine->core, &task->core.scope->cancel);
-    rille_task_end(&task->core, RILLE_TASK_FAILED);
+    if (task->core.supervised)
+      rl_scope_starve(engine, task->core.scope);
+    rl_task_lose(engine, task, RILLE_TASK_FAILED);
   }
   rl_thread_drop(engine, thread);
 }

@@ -61,6 +61,16 @@ local function load_from(names)
   end
 end
 
+-- Takes back what a part has defined that could not be loaded to its end.
+function core.forget(part)
+  for name, owner in pairs(module_names) do
+    if owner == part then rawset(rille, name, nil) end
+  end
+  for name, owner in pairs(scope_names) do
+    if owner == part then rawset(core.scope_meta.__index, name, nil) end
+  end
+end
+
 setmetatable(rille, {__index = load_from(module_names)})
 setmetatable(core.scope_meta.__index, {__index = load_from(scope_names)})
 

@@ -110,6 +110,7 @@ local function close_inner(s)
     err = err or core.error("invalid", ("scope '%s' was left open"):format(inner:name()))
     inner:cancel(err)
     pcall(leave, inner, true)
+    if core.innermost() == inner then core.abandon() end -- no memory to leave it
     inner = core.innermost()
   end
   return err

@@ -1,0 +1,272 @@
+-- What spec/torture/oom.c runs while allocations fail. Each entry runs as the
+-- main task on the virtual clock and returns text; the same text must come
+-- again when memory is back. A caught error is to be part of the text.
+local rille = require "rille"
+
+local function closing(fn) return setmetatable({}, { __close = fn }) end
+local function text(...)
+  local parts = table.pack(...)
+  for i = 1, parts.n do parts[i] = tostring(parts[i]) end
+  return table.concat(parts, " ")
+end
+
+local list = {}
+local function scenario(name, fn) list[#list + 1] = { name = name, fn = fn } end
+
+scenario("tasks", function()
+  local sum = 0
+  rille.scope(function(s)
+    for i = 1, 80 do s:go(function() rille.yield() sum = sum + i end) end
+  end)
+  return text(sum)
+end)
+
+scenario("await", function()
+  return rille.scope(function(s)
+    local a = s:task(function() return 1, 2, 3 end)
+    local b = s:task(function() error("broken", 0) end)
+    return text(a:await()) .. text(b:await())
+  end)
+end)
+
+scenario("channel", function()
+  local got = {}
+  rille.scope(function(s)
+    local ch, buffered = s:channel(), s:channel(3)
+    s:go(function() for i = 1, 5 do ch:send(i) end ch:close() end)
+    s:go(function() for v in ch do buffered:send { v } end buffered:close() end)
+    for v in buffered do got[#got + 1] = v[1] end
+  end)
+  return table.concat(got, " ")
+end)
+
+scenario("channel, unbounded", function()
+  local ch = rille.channel(math.huge)
+  for i = 1, 100 do ch:send(i) end
+  local many = ch:recv_many(60)
+  ch:send_many { 1, 2, 3 }
+  return text(#many, ch:size(), ch:recv())
+end)
+
+scenario("channel, overflow", function()
+  local dropped = {}
+  local ch = rille.channel(2, { overflow = "drop_oldest",
+    on_drop = function(v) dropped[#dropped + 1] = v end })
+  for i = 1, 4 do ch:send(i) end
+  return text(#dropped, ch:recv())
+end)
+
+scenario("select", function()
+  local a, b = rille.channel(1), rille.channel()
+  return rille.scope(function(s)
+    s:go(function() rille.sleep(1) b:send("b") end)
+    local first = rille.select { { a }, { b, function(v) return v end } }
+    local second = rille.select { { a, send = 1 }, { rille.after(1) } }
+    local _, err = rille.select({ { b } }, { timeout = 1 })
+    return text(first, second, err)
+  end)
+end)
+
+scenario("selector", function()
+  return rille.scope(function(s)
+    local ch, sum = s:channel(), 0
+    s:go(function() for i = 1, 4 do ch:send(i) end end)
+    local sel = rille.selector { { ch, function(v) sum = sum + v end }, { rille.after(9) } }
+    for _ = 1, 4 do sel:wait() end
+    return text(sum)
+  end)
+end)
+
+scenario("timers", function()
+  local n = 0
+  for tick in rille.every(1) do
+    n = n + tick
+    if tick >= 3 then break end
+  end
+  rille.after(1):wait()
+  rille.sleep(1)
+  return text(n, rille.now())
+end)
+
+scenario("scopes", function()
+  local log = {}
+  local _, err = rille.scope({ name = "outer" }, function(outer)
+    outer:defer(function() log[#log + 1] = "deferred" end)
+    rille.scope(function(inner)
+      inner:go(function()
+        local _ <close> = closing(function() rille.sleep(1) log[#log + 1] = "closed" end)
+        rille.sleep(9)
+      end)
+      rille.sleep(1)
+      outer:cancel("enough")
+    end)
+  end)
+  return text(table.concat(log, " "), err)
+end)
+
+scenario("a scope for the rest of the block", function()
+  local log = {}
+  do
+    local s <close> = rille.scope { timeout = 5 }
+    s:go(function() rille.sleep(1) log[#log + 1] = "done" end)
+  end
+  return text(#log)
+end)
+
+scenario("a failure", function()
+  local ok, err = pcall(rille.scope, { name = "s" }, function(s)
+    s:go({ name = "sibling" }, rille.sleep, 9)
+    s:go({ name = "failing" }, function() error { code = 7 } end)
+  end)
+  return text(ok, type(err) == "table" and err.code or err)
+end)
+
+scenario("a failure in on_error=continue", function()
+  local ok, err = pcall(rille.scope, { on_error = "continue" }, function(s)
+    for i = 1, 3 do s:go(function() error("failure " .. i, 0) end) end
+  end)
+  return text(ok, err)
+end)
+
+scenario("timeout and shield", function()
+  local _, err = rille.timeout(1, function()
+    rille.shield(rille.sleep, 2)
+    rille.sleep(9)
+  end)
+  return text(err, rille.now())
+end)
+
+scenario("await a callback", function()
+  local resolved
+  return rille.scope(function(s)
+    s:go(function() rille.sleep(1) resolved(1, 2, 3) end)
+    return text(rille.await(function(resolve) resolved = resolve end))
+  end)
+end)
+
+scenario("broadcast", function()
+  return rille.scope(function(s)
+    local b, sum = s:broadcast { buffer = 2 }, 0
+    for _ = 1, 3 do
+      local sub = b:subscribe()
+      s:go(function() for v in sub do sum = sum + v end end)
+    end
+    for i = 1, 4 do b:send(i) end
+    b:close()
+    rille.sleep(1)
+    return text(sum)
+  end)
+end)
+
+scenario("event bus", function()
+  return rille.scope(function(s)
+    local bus, got = s:event_bus(), {}
+    local sub = bus:subscribe("a.*", { with_topic = true })
+    s:go(function() for e in sub do got[#got + 1] = e.topic end end)
+    bus:publish("a.b", 1)
+    bus:publish("a.c", 2)
+    bus:close()
+    rille.sleep(1)
+    return table.concat(got, " ")
+  end)
+end)
+
+scenario("services", function()
+  local log = {}
+  rille.scope(function(s)
+    s:provide("db", function() return { "db" } end, function() log[#log + 1] = "disposed" end)
+    rille.scope(function(inner) log[#log + 1] = inner:use("db")[1] end)
+  end)
+  return table.concat(log, " ")
+end)
+
+scenario("poll", function()
+  local got = {}
+  rille.scope(function(s)
+    local n = 0
+    local p = s:poll(function() n = n + 1 return n end, function(v) got[#got + 1] = v end,
+      { interval = 1 })
+    rille.sleep(2.5)
+    p:stop()
+    got[#got + 1] = p:status().poll_count
+  end)
+  return table.concat(got, " ")
+end)
+
+scenario("once, singleflight and cache", function()
+  return rille.scope(function(s)
+    local load = rille.once(function() rille.sleep(1) return "once" end)
+    local flights, cache = rille.singleflight(), rille.cache { size = 2 }
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = s:task(function()
+        return text(load()) .. text(flights:call("k", function() rille.sleep(1) return 1 end))
+          .. text(cache:get("k", function() return "loaded" end))
+      end)
+    end
+    return text(tasks[1]:await()) .. text(tasks[2]:await()) .. text(tasks[3]:await())
+  end)
+end)
+
+scenario("hedge and fallback", function()
+  local n = 0
+  local value, err = rille.hedge({ delay = 1, max = 2 }, function()
+    n = n + 1
+    rille.sleep(n == 1 and 9 or 1)
+    return "done" -- the first attempt will do as well, if the second one fails
+  end)
+  return text(value, err) .. text(rille.fallback(error,
+    function(why) return "instead of " .. tostring(why) end, "x"))
+end)
+
+scenario("policy", function()
+  local p = rille.policy { timeout = 1, total_timeout = 3,
+    fallback = function(err) return "fallback " .. tostring(err) end }
+  return text(p:call(rille.sleep, 9)) .. text(p:call(function() return "fine" end))
+end)
+
+scenario("debounce and throttle", function()
+  return rille.scope(function(s)
+    local f = rille.debounce(function(v) return v end, { wait = 1 })
+    local g = rille.throttle(function(v) return v end, { interval = 1 })
+    local first = s:task(function() return f(1) end)
+    rille.yield()
+    return text(f(2)) .. text(g(3)) .. text(g(4)) .. text(first:await())
+  end)
+end)
+
+scenario("generators", function()
+  local sum = 0
+  for v in rille.coroutine.wrap(function()
+    for i = 1, 3 do rille.sleep(1) rille.coroutine.yield(i) end
+  end) do sum = sum + v end
+  return text(sum, rille.now())
+end)
+
+scenario("dump and traceback", function()
+  return rille.scope({ name = "watched" }, function(s)
+    local task <close> = s:go({ name = "sleeper" }, rille.sleep, 9)
+    rille.yield()
+    return text(rille.dump():match("watched"), task:traceback():match("sleeper"), task)
+  end)
+end)
+
+scenario("deadlock", function()
+  local _, err = rille.channel():recv()
+  return text(err)
+end)
+
+scenario("a runaway cancellation", function()
+  return rille.scope(function(s)
+    local task = s:task(function()
+      for _ = 1, 1000 do pcall(rille.sleep, 1) end -- without memory it never waits
+      error("not enough memory", 0)
+    end)
+    rille.yield()
+    task:cancel()
+    local _, err = task:await()
+    return text(err):match("caught its own cancellation") or text(err)
+  end)
+end)
+
+return list
