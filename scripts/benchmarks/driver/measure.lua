@@ -93,6 +93,7 @@ end
 
 local function run_rounds(state, jobs)
   for round = 1, state.o.rounds do
+    if not progress.terminal then progress.say(("round %d of %d"):format(round, state.o.rounds)) end
     for number, job in ipairs(jobs) do
       if round <= job.rounds and not run_job(state, job, round, number, #jobs) then
         return ("time is up in round %d of %d"):format(round, state.o.rounds)

@@ -51,7 +51,7 @@ end
 -- Full: as long as it takes. Quick: within a minute. Smoke: rille alone, so
 -- little of everything that it only shows that the programs work.
 local modes = {
-  full = {rounds = 5, growth_rounds = 3, divide = 1, most_tasks = 1e6, tries = 4, limit = 300,
+  full = {rounds = 5, growth_rounds = 3, divide = 1, most_tasks = 1e6, tries = 3, limit = 300,
     budget = math.huge},
   quick = {rounds = 2, growth_rounds = 1, divide = 20, most_tasks = 1e3, tries = 1, limit = 20,
     budget = 52},

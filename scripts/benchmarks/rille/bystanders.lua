@@ -7,7 +7,7 @@ local function sleep_long(i) rille.sleep(3600 + i * 1e-3) end
 return function(n)
   local s = rille.current():scope()
   local tasks = {}
-  for i = 1, n do tasks[i] = s:go({daemon = true}, sleep_long, i) end
+  for i = 1, n do tasks[i] = s:go(sleep_long, i) end
   rille.yield() -- they start
   return setmetatable({}, {__close = function()
     for i = 1, n do tasks[i]:cancel() end

@@ -75,18 +75,19 @@ end
 -- The sender sends one by one, the receiver takes what is there.
 function rows.recv_many(b) return in_pairs(b, send_all, receive_many, 100) end
 
--- Both sides work in batches of 100.
+-- Both sides work in batches of 100. The list is the sender's to use again.
 function rows.batched(b)
   return in_pairs(b, function(ch, each)
-    local list = {}
+    local list, n = {}, 0
     for i = 1, each do
-      list[#list + 1] = i
-      if #list == 100 then
+      n = n + 1
+      list[n] = i
+      if n == 100 then
         ch:send_many(list)
-        list = {}
+        n = 0
       end
     end
-    ch:send_many(list)
+    ch:send_many(table.move(list, 1, n, 1, {}))
     ch:close()
   end, receive_many, 100)
 end
