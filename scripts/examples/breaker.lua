@@ -6,71 +6,17 @@
 -- server nothing. When the server is well again a single probe finds out, and
 -- the circuit closes.
 local rille = require "rille"
-local uv = require "luv"
-
-----------------------------------------------------------------------------
--- Sockets whose calls wait. Each belongs to a `<close>` variable.
-
-local Socket = {}
-Socket.__index = Socket
-
-local function new_socket() return setmetatable({ handle = uv.new_tcp() }, Socket) end
-
-function Socket:__close()
-  rille.await(function(resolve) self.handle:close(resolve) end)
-end
-
--- A luv callback gets (err, value): the waiting task gets value, or nil, err.
-local function settle(resolve)
-  return function(err, value)
-    if err then resolve(nil, err) else resolve(value or true) end
-  end
-end
-
-function Socket:connect(port)
-  return rille.await(function(resolve)
-    self.handle:connect("127.0.0.1", port, settle(resolve))
-  end)
-end
-
-function Socket:write(text)
-  return rille.await(function(resolve) self.handle:write(text, settle(resolve)) end)
-end
-
--- The next bytes; or nil at the end; or nil and an error.
-function Socket:read()
-  return rille.await(function(resolve)
-    self.handle:read_start(function(err, data)
-      self.handle:read_stop()
-      resolve(data, err)
-    end)
-    return function() self.handle:read_stop() end
-  end)
-end
+local net = require "rille.net"
 
 ----------------------------------------------------------------------------
 -- The server
 
 local healthy, connections = true, 0
 
-local function answer(server)
-  local socket <close> = new_socket()
-  server.handle:accept(socket.handle)
+local function answer(conn)
   connections = connections + 1
-  local line = socket:read()
-  if line and healthy then socket:write("the price of " .. line:match "%w+" .. " is 7\n") end
-end
-
--- A luv callback cannot wait, but it can put word into a channel.
-local function serve(port_known)
-  local server <close> = new_socket()
-  local arrivals <close> = rille.channel(math.huge)
-  server.handle:bind("127.0.0.1", 0)
-  server.handle:listen(128, function(err) arrivals:try_send(err or "arrived") end)
-  port_known:send(server.handle:getsockname().port)
-  rille.scope(function(scope)
-    for _ in arrivals do scope:go(answer, server) end
-  end)
+  local line = conn:read_line()
+  if line and healthy then conn:write("the price of " .. line .. " is 7\n") end
 end
 
 ----------------------------------------------------------------------------
@@ -87,14 +33,12 @@ local breaker = rille.breaker {
 
 -- One question on a connection of its own; fails when there is no answer.
 local function ask(port, what)
-  local socket <close> = new_socket()
-  local ok, err = socket:connect(port)
-  if not ok then return nil, err end
-  socket:write(what .. "\n")
-  local line
-  line, err = socket:read()
-  if not line then return nil, err or "hung up" end
-  return line:match "[^\n]+"
+  local conn <close>, err = net.connect("127.0.0.1", port)
+  if not conn then return nil, err end
+  conn:write(what .. "\n")
+  local line = conn:read_line()
+  if not line then return nil, "hung up" end
+  return line
 end
 
 local last_answer = {}
@@ -117,10 +61,9 @@ local function session(port, title, questions)
   print(("  %d questions, %d connections"):format(questions, connections - before))
 end
 
-rille.scope(function(scope)
-  local port_known = rille.channel(1)
-  scope:go({ daemon = true }, serve, port_known)
-  local port = port_known:recv()
+rille.scope(function()
+  local listener <close> = net.listen("127.0.0.1", 0, answer)
+  local port = listener:port()
 
   session(port, "the server is well", 2)
   healthy = false
