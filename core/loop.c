@@ -260,7 +260,8 @@ struct visit {
 
 static void visit_handle(uv_handle_t *handle, void *data) {
   const struct visit *visit = data;
-  if (handle->data != visit->loop && !uv_is_closing(handle))
+  if (handle->data != visit->loop && !uv_is_closing(handle) &&
+      uv_has_ref(handle))
     visit->visit(uv_handle_type_name(handle->type), visit->data);
 }
 

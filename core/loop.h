@@ -50,7 +50,8 @@ void rille_loop_hold(struct rille_engine *engine, bool held);
 
 typedef void rille_handle_cb(const char *type, void *data);
 
-/* Visits every handle of the loop that is open and not the engine's. */
+/* Visits every handle of the loop that is open and not the engine's, but for
+ * those that do not keep a loop alive (uv_unref). */
 void rille_loop_handles(const struct rille_engine *engine,
                         rille_handle_cb *visit, void *data);
 

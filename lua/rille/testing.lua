@@ -13,8 +13,8 @@ local rille, core = ...
 local M = {}
 
 --- What is still alive: every task but the running one, every scope but those
--- that it is in, and every open libuv handle that is not the engine's own.
--- Never suspends.
+-- that it is in, and every open libuv handle, but for those that were told not
+-- to keep the program alive (unref). Never suspends.
 -- @function testing.leaks
 -- @treturn table a list of `{kind=, name=, object=}`; kind is "task", "scope"
 -- or "handle", which has no object

@@ -2,80 +2,29 @@
 -- accepting, serves those that are connected to the end, and exits. Here it
 -- sends the signal to itself, in the middle of a conversation.
 local rille = require "rille"
+local net = require "rille.net"
 local uv = rille.uv()
-
-----------------------------------------------------------------------------
--- Sockets whose calls wait. Each belongs to a `<close>` variable.
-
-local Socket = {}
-Socket.__index = Socket
-
-local function new_socket()
-  return setmetatable({ handle = uv.new_tcp() }, Socket)
-end
-
-function Socket:close()
-  if self.handle:is_closing() then return end
-  rille.await(function(resolve) self.handle:close(resolve) end)
-end
-
-Socket.__close = Socket.close
-
--- A luv callback gets (err, value): the waiting task gets value, or nil, err.
-local function settle(resolve)
-  return function(err, value)
-    if err then resolve(nil, err) else resolve(value or true) end
-  end
-end
-
-function Socket:connect(port)
-  return rille.await(function(resolve)
-    self.handle:connect("127.0.0.1", port, settle(resolve))
-  end)
-end
-
-function Socket:write(text)
-  return rille.await(function(resolve) self.handle:write(text, settle(resolve)) end)
-end
-
--- The next bytes; nil at the end; or nil and an error: a source for a stream.
-function Socket:read()
-  return rille.await(function(resolve)
-    self.handle:read_start(function(err, data)
-      self.handle:read_stop()
-      resolve(data, err)
-    end)
-    return function() self.handle:read_stop() end
-  end)
-end
 
 ----------------------------------------------------------------------------
 -- The server
 
 -- Echoes what comes until the client is done.
-local function echo(listener)
-  local socket <close> = new_socket()
-  listener.handle:accept(socket.handle)
-  rille.stream(socket):each(function(text) return socket:write(text) end)
+local function echo(conn)
+  rille.stream(conn):each(function(text) return conn:write(text) end)
 end
 
 -- Accepts until the program is shut down; then leaving the scope waits for the
 -- connections that are left.
 local function serve(ready, stopped)
   rille.scope({ name = "server" }, function(s)
-    local listener <close> = new_socket()
-    local arrivals = s:channel(math.huge)
-    listener.handle:bind("127.0.0.1", 0)
-    listener.handle:listen(128, function(err) arrivals:try_send(err or "a client") end)
+    local listener = net.listen("127.0.0.1", 0, echo)
     s:on_shutdown(function(reason)
       print("server: stops accepting, because of " .. reason)
       listener:close()
-      arrivals:close()
+      print(("server: %d connection left"):format(listener:stats().active))
       stopped:close()
     end)
-    ready:send(listener.handle:getsockname().port)
-    for _ in arrivals do s:go({ name = "echo" }, echo, listener) end
-    print(("server: %d connection left"):format(s:active()))
+    ready:send(listener:port())
   end)
   print("server: drained")
 end
@@ -83,20 +32,18 @@ end
 ----------------------------------------------------------------------------
 -- The clients
 
-local function say(socket, text)
-  assert(socket:write(text))
-  print("client: said " .. text .. ", heard " .. socket:read())
+local function say(conn, text)
+  assert(conn:write(text))
+  print("client: said " .. text .. ", heard " .. conn:read())
 end
 
 local function converse(port, stopped)
-  local socket <close> = new_socket()
-  local late <close> = new_socket()
-  assert(socket:connect(port))
-  say(socket, "hello")
+  local conn <close> = assert(net.connect("127.0.0.1", port))
+  say(conn, "hello")
   uv.kill(uv.os_getpid(), "sigterm")
   stopped:recv()
-  print("client: another one gets " .. select(2, late:connect(port)))
-  say(socket, "still there")
+  print("client: another one gets " .. select(2, net.connect("127.0.0.1", port)).code)
+  say(conn, "still there")
 end
 
 local shutdown <close> = rille.shutdown { timeout = 10, signals = { "sigterm" } }
