@@ -117,6 +117,7 @@ struct rl_engine {
   lua_State *running;       /* the coroutine that runs and may wait, or NULL */
   struct rille_scope *root; /* of rille.run, or of the host */
   struct rl_task *run;      /* the main task of rille.run */
+  struct rl_task *dying;    /* the one that rl_thread_kill closes, or NULL */
   bool run_done;
   bool ended;    /* the job of the coroutine that just yielded has ended */
   bool waits;    /* it has yielded because its task waits */

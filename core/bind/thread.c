@@ -218,7 +218,9 @@ static void push_kill_reason(lua_State *L, struct rl_engine *engine,
 /* __close of the guard: the coroutine L is being closed. */
 static int l_guard_close(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_thread_task(engine, L);
+  struct rl_task *task = engine->dying;
+  if (task == NULL || task->thread.L != L)
+    task = rl_thread_task(engine, L); /* which looks at every task there is */
   if (task == NULL || rille_task_ended(&task->core))
     return 0;
   lua_settop(L, 2);
@@ -253,7 +255,9 @@ void rl_thread_kill(struct rl_engine *engine, struct rl_task *task) {
   rille_wait_unlink(&task->core); /* while its stack is still whole */
   if (inner != NULL && inner != task->thread.L)
     lua_resetthread(inner);
+  engine->dying = task;
   bury(engine, task);
+  engine->dying = NULL;
 }
 
 /* Runs before the next instruction of a task that yielded a value which is
