@@ -167,21 +167,12 @@ function helper.garbage(fn)
   for _ = 1, 100 do fn() end
   collectgarbage()
   collectgarbage "stop"
+  fn() -- a collection frees what the next call needs again: stack frames
   local before = collectgarbage "count"
   for _ = 1, 10000 do fn() end
   local grown = collectgarbage "count" - before
   collectgarbage "restart"
   return grown
-end
-
---- A generator of our own, so that a seed means the same everywhere:
--- random(n) is from 1 to n, random(low, high) likewise.
-function helper.generator(state)
-  return function(low, high)
-    if not high then low, high = 1, low end
-    state = (state * 6364136223846793005 + 1442695040888963407)
-    return low + ((state >> 33) % (high - low + 1))
-  end
 end
 
 return helper

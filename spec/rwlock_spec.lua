@@ -152,7 +152,7 @@ describe("rwlock", function()
   end)
 
   it("under random cancellation never has a writer and somebody else", function()
-    local random = helper.generator(seed)
+    local random = helper.random(seed)
     run(function()
       local lock, reading, writing, entered = rille.rwlock(), 0, 0, 0
       local tasks = {}

@@ -154,7 +154,7 @@ end
 
 describe("permits under random cancellation", function()
   it("are all there at the end, and never more than there are are out", function()
-    local random = helper.generator(seed)
+    local random = helper.random(seed)
     run(function()
       local a, b = rille.semaphore(3), rille.semaphore(5)
       local out = { [a] = 0, [b] = 0 }
