@@ -586,6 +586,21 @@ void rl_open_run(lua_State *L);
 /* Adds functions to the module: module at -2, engine at -1. */
 void rl_add_functions(lua_State *L, const luaL_Reg *functions);
 
+/* A shared library that is used only if it is there. `functions` are the names
+ * of what is called in it, in the order of the caller's struct of pointers,
+ * with NULL at the end. */
+struct rl_library {
+  const char *name;
+  const char *file;
+  const char *package;
+  const char *const *functions;
+};
+
+/* Loads the library and fills the struct of pointers `functions`; raises, with
+ * the name of the package, when that cannot be. */
+void rl_load_library(lua_State *L, const struct rl_library *wanted,
+                     void *functions);
+
 /* The loop of a luv that is loaded, or NULL. */
 uv_loop_t *rl_luv_loop(lua_State *L);
 
