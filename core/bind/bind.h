@@ -196,6 +196,16 @@ static inline struct rl_engine *rl_engine_of(struct rille_engine *engine) {
   return RILLE_ENTRY(engine, struct rl_engine, core);
 }
 
+/*
+ * What begins and ends each call that may wait is here, so that the ordinary
+ * case costs no call; what is not ordinary is in the file named.
+ */
+#if defined(__GNUC__)
+#define RL_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#else
+#define RL_LIKELY(condition) (condition)
+#endif
+
 /* lua_settop, which costs more, where there is nothing to do. */
 static inline void rl_settop(lua_State *L, int top) {
   if (lua_gettop(L) != top)
@@ -204,14 +214,43 @@ static inline void rl_settop(lua_State *L, int top) {
 
 /* helpers.c: arguments, options, times */
 
-/* The object of `type` at `index`, or NULL. */
-void *rl_test(lua_State *L, int index, const struct rl_type *type);
+/* Raises: no object of `type` is at `index`. */
+int rl_type_error(lua_State *L, int index, const struct rl_type *type);
+
+/* The engine of a function whose upvalue is not the engine; raises when that
+ * is closed. */
+struct rl_engine *rl_engine_elsewhere(lua_State *L);
+
+/* The object of `type` at `index`, or NULL. A light userdata has no length;
+ * what has one and is no userdata has no address. */
+static inline void *rl_test(lua_State *L, int index,
+                            const struct rl_type *type) {
+  const struct rl_type *const *object;
+  if (lua_rawlen(L, index) < type->size)
+    return NULL;
+  object = lua_touserdata(L, index);
+  return object != NULL && *object == type ? (void *)object : NULL;
+}
 
 /* The same; raises an argument error. */
-void *rl_check(lua_State *L, int index, const struct rl_type *type);
+static inline void *rl_check(lua_State *L, int index,
+                             const struct rl_type *type) {
+  void *object = rl_test(L, index, type);
+  if (RL_LIKELY(object != NULL))
+    return object;
+  rl_type_error(L, index, type);
+  return NULL;
+}
 
-/* The engine of the running function; raises when it is closed. */
-struct rl_engine *rl_engine(lua_State *L);
+/* The engine of the running function; raises when it is closed. What a
+ * function's upvalue is, only the debug library can change. */
+static inline struct rl_engine *rl_engine(lua_State *L) {
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (RL_LIKELY(engine != NULL && engine->type == &rl_engine_type &&
+                engine->core.loop != NULL))
+    return engine;
+  return rl_engine_elsewhere(L);
+}
 
 /* The engine of L's registry: pushed, set from the top, or NULL. */
 void rl_push_engine(lua_State *L);
@@ -314,9 +353,18 @@ bool rl_cleans_up(lua_State *L, struct rl_task *task);
  * that cannot end before is no use. */
 int64_t rl_deadline(const struct rl_task *task);
 
+/* rl_enter, where it is not plain that the task may wait. */
+struct rl_task *rl_enter_slowly(lua_State *L, struct rl_engine *engine);
+
 /* The running task, ready to wait: raises where a wait is impossible, and
  * does not return where it is cancelled. Every blocking call begins so. */
-struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine);
+static inline struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
+  struct rille_task *task = engine->core.current;
+  if (RL_LIKELY(engine->running == L && task != NULL && task->top->by == NULL &&
+                lua_isyieldable(L)))
+    return rl_task_of(task);
+  return rl_enter_slowly(L, engine);
+}
 
 /* Parks the running task as rille_wait_start does, and suspends. */
 int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
@@ -335,18 +383,47 @@ int rl_wait_shielded(lua_State *L, struct rl_task *task,
 /* Suspends for a turn; then returns the `results` topmost values. */
 int rl_turn(lua_State *L, struct rl_task *task, int results);
 
+/* Gives up the turn if the schedule is random and says so. */
+int rl_return_perhaps(lua_State *L, struct rl_task *task, int results);
+
 /* Returns `results` from a call that did not wait: after many such calls in
  * a row it gives up a turn. */
-int rl_return(lua_State *L, struct rl_task *task, int results);
+static inline int rl_return(lua_State *L, struct rl_task *task, int results) {
+  if (!RL_LIKELY(task->core.budget > 0))
+    return rl_turn(L, task, results);
+  task->core.budget--;
+  if (RL_LIKELY(!task->core.engine->shuffle))
+    return results;
+  return rl_return_perhaps(L, task, results);
+}
+
+/* How the wait of the running task ended; does not return if somebody else
+ * than the engine resumed. */
+enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
+                              lua_KContext ctx, lua_KFunction k);
+
+/* rl_resumed, where the wait ended otherwise than by its source. */
+enum rille_outcome rl_resumed_slowly(lua_State *L, struct rl_engine *engine,
+                                     lua_KContext ctx, lua_KFunction k);
 
 /* First thing in each continuation: how the wait ended. Raises if cancelled;
  * does not return if somebody else than the engine resumed. */
-enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k);
-
-/* The same, but returns RILLE_CANCELLED. */
-enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k);
+static inline enum rille_outcome rl_resumed(lua_State *L,
+                                            struct rl_engine *engine,
+                                            lua_KContext ctx, lua_KFunction k) {
+  struct rille_task *current = engine->core.current;
+  if (RL_LIKELY(engine->running == L && current != NULL &&
+                current->wait.outcome == RILLE_FIRED &&
+                current->top->by == NULL)) {
+    struct rl_task *task = rl_task_of(current);
+    if (RL_LIKELY(task->waiting == L && task->thread.L == L)) {
+      task->waiting = NULL;
+      current->swallowed = 0;
+      return RILLE_FIRED;
+    }
+  }
+  return rl_resumed_slowly(L, engine, ctx, k);
+}
 
 /* Raises the cancellation of the running task. */
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
@@ -439,7 +516,12 @@ void rl_hold_add_text(lua_State *L, int index, const char *lock);
 /* A coroutine for a task; raises for lack of memory. */
 struct rl_thread rl_thread_acquire(lua_State *L, struct rl_engine *engine);
 
-/* Gives one back whose job is done. */
+/* Gives the coroutine of the task at `index` its job: the function and the
+ * arguments that are the `count` topmost values, which move there. */
+void rl_thread_load(lua_State *L, const struct rl_task *task, int index,
+                    int count);
+
+/* Gives one back whose job is done, or was never begun. */
 void rl_thread_release(struct rl_engine *engine, struct rl_thread thread);
 
 /* Forgets a dead one. */
@@ -478,10 +560,10 @@ struct rl_spawn {
 struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
                               const struct rl_spawn *spawn, int count);
 
-/* The end of a task's function, which returned or raised: its results are
- * at `base` and above in L. */
-void rl_task_finish(lua_State *L, struct rl_engine *engine,
-                    struct rl_task *task, bool ok, int base);
+/* The end of the function, which returned or raised, of the task whose userdata
+ * is at `index`: its results are at `base` and above. */
+void rl_task_finish(lua_State *L, struct rl_engine *engine, bool ok, int index,
+                    int base);
 
 /* The end of a task that has no results because there is no memory for them. */
 void rl_task_lose(struct rl_engine *engine, struct rl_task *task,

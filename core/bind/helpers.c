@@ -5,27 +5,13 @@
 
 static const char engine_key = 0;
 
-/* A light userdata has no length; what has one and is no userdata has no
- * address. */
-void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object;
-  if (lua_rawlen(L, index) < type->size)
-    return NULL;
-  object = lua_touserdata(L, index);
-  return object != NULL && *object == type ? (void *)object : NULL;
+int rl_type_error(lua_State *L, int index, const struct rl_type *type) {
+  return luaL_typeerror(L, index, lua_pushfstring(L, "rille %s", type->name));
 }
 
-void *rl_check(lua_State *L, int index, const struct rl_type *type) {
-  void *object = rl_test(L, index, type);
-  if (object == NULL)
-    luaL_typeerror(L, index, lua_pushfstring(L, "rille %s", type->name));
-  return object;
-}
-
-/* What a function's upvalue is, only the debug library can change. */
-struct rl_engine *rl_engine(lua_State *L) {
-  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-  if (engine == NULL || engine->type != &rl_engine_type)
+struct rl_engine *rl_engine_elsewhere(lua_State *L) {
+  struct rl_engine *engine = rl_test(L, lua_upvalueindex(1), &rl_engine_type);
+  if (engine == NULL)
     engine = rl_engine_find(L); /* a function of somebody else's module */
   if (engine == NULL || engine->core.loop == NULL)
     luaL_error(L, "the rille engine is closed");

@@ -117,7 +117,7 @@ int64_t rl_deadline(const struct rl_task *task) {
   return earlier(nearest, rille_scope_deadline(task->core.scope));
 }
 
-struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
+struct rl_task *rl_enter_slowly(lua_State *L, struct rl_engine *engine) {
   struct rl_task *task = rl_can_wait(L, engine);
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
     park(L, task);
@@ -170,18 +170,10 @@ int rl_turn(lua_State *L, struct rl_task *task, int results) {
   return suspend(L, task, results, turn_k);
 }
 
-/* Where the schedule is random, one call in four gives up its turn. */
-static bool keeps_turn(struct rl_task *task) {
-  struct rille_engine *engine = task->core.engine;
-  return task->core.budget > 0 &&
-         (!engine->shuffle || rille_random(engine, 4) != 0);
-}
-
-int rl_return(lua_State *L, struct rl_task *task, int results) {
-  if (keeps_turn(task)) {
-    task->core.budget--;
+/* One call in four gives up its turn. */
+int rl_return_perhaps(lua_State *L, struct rl_task *task, int results) {
+  if (rille_random(task->core.engine, 4) != 0)
     return results;
-  }
   return rl_turn(L, task, results);
 }
 
@@ -209,8 +201,8 @@ enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
   return (enum rille_outcome)current->wait.outcome;
 }
 
-enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k) {
+enum rille_outcome rl_resumed_slowly(lua_State *L, struct rl_engine *engine,
+                                     lua_KContext ctx, lua_KFunction k) {
   enum rille_outcome outcome = rl_outcome(L, engine, ctx, k);
   if (outcome == RILLE_CANCELLED)
     rl_raise_cancellation(L, engine);

@@ -48,20 +48,13 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
                               const struct rl_spawn *spawn, int count) {
   int base = lua_gettop(L) - count + 1;
   struct rl_task *task = new_task(L, engine, spawn);
-  lua_State *co;
+  lua_insert(L, base);
   task->thread = rl_thread_acquire(L, engine);
-  co = task->thread.L;
-  if (!lua_checkstack(co, count + LUA_MINSTACK)) {
+  if (!lua_checkstack(task->thread.L, count + LUA_MINSTACK)) {
     rl_thread_release(engine, task->thread);
     luaL_error(L, "too many arguments for a task");
   }
-  rl_push_slot(L, engine, RL_TASKS);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, task->thread.index);
-  lua_pop(L, 1);
-  lua_insert(L, base);
-  rl_push_slot(co, engine, RL_HANDLER);
-  lua_xmove(L, co, count);
+  rl_thread_load(L, task, base, count);
   task->core.daemon = spawn->daemon;
   task->core.supervised = spawn->supervised;
   task->main = spawn->main;
@@ -222,15 +215,13 @@ static void end_task(struct rl_engine *engine, struct rl_task *task,
   rille_task_end(&task->core, status);
 }
 
-void rl_task_finish(lua_State *L, struct rl_engine *engine,
-                    struct rl_task *task, bool ok, int base) {
-  int count = lua_gettop(L) - base + 1, index;
+void rl_task_finish(lua_State *L, struct rl_engine *engine, bool ok, int index,
+                    int base) {
+  struct rl_task *task = lua_touserdata(L, index);
+  int count = lua_gettop(L) - base + 1;
   enum rille_task_status status = RILLE_TASK_DONE;
   const char *lock = NULL;
   luaL_checkstack(L, 16, NULL);
-  rl_push_task(L, engine, task);
-  lua_insert(L, base);
-  index = base++;
   if (ok && !task->main && rl_returned_failure(L, engine, base)) {
     lua_remove(L, base);
     status = RILLE_TASK_FAILED;
@@ -266,8 +257,9 @@ static int skip_task(lua_State *L) {
   struct rl_engine *engine = rl_engine_find(L);
   struct rl_task *task = lua_touserdata(L, 1);
   task->core.top->by->delivered = 1;
+  rl_push_task(L, engine, task);
   rl_push_cancellation(L, engine, task->core.top->by);
-  rl_task_finish(L, engine, task, false, 2);
+  rl_task_finish(L, engine, false, 2, 3);
   return 0;
 }
 
@@ -280,7 +272,6 @@ void rl_task_skip(struct rl_engine *engine, struct rl_task *task) {
     lua_pop(L, 1);
     rl_task_lose(engine, task, RILLE_TASK_ENDED_CANCELLED);
   }
-  lua_settop(thread.L, 1);
   rl_thread_release(engine, thread);
 }
 
