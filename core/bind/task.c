@@ -307,7 +307,7 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
   int results;
   (void)sends, (void)waited, (void)event;
   task->core.awaited = 1;
-  results = rl_push_task_result(L, engine, -1);
+  results = rl_push_task_result(L, engine, lua_gettop(L));
   lua_remove(L, -results - 1); /* the object, which the caller pushed */
   return results;
 }
