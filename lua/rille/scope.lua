@@ -7,6 +7,7 @@ the C part's, which calls this file with the module and its own functions.
 Leaving goes through one function, whichever form the block has:
 
     leave(s, ok, ...)   ok: the body returned ...;  not ok: it raised (...)
+      0. core.quit    is all of it, where there is nothing to wait for or to do
       1. scopes still open inside are closed, and that is a failure
       2. core.leave   cancels if the body failed; waits for the tasks
       3. cleanups     deferred functions, last in first out, shielded
@@ -55,7 +56,7 @@ end
 function rille.timeout(seconds, fn, ...)
   core.check_span(seconds, "timeout", 1)
   core.check_function(fn, "timeout", 2)
-  return run_block(core.scope{timeout = seconds}, fn, ...)
+  return run_block(core.scope_within(seconds), fn, ...)
 end
 
 --- Runs `fn(...)` out of reach of cancellation from outside, in this task.
@@ -69,11 +70,11 @@ end
 -- @usage rille.shield(2, function() connection:flush() end)
 function rille.shield(seconds, fn, ...)
   if type(seconds) == "function" then
-    return run_block(core.scope{shield = true}, seconds, fn, ...)
+    return run_block(core.scope_within(math.huge, true), seconds, fn, ...)
   end
   core.check_span(seconds, "shield", 1)
   core.check_function(fn, "shield", 2)
-  return run_block(core.scope{shield = true, timeout = seconds}, fn, ...)
+  return run_block(core.scope_within(seconds, true), fn, ...)
 end
 
 -- Takes the last cleanup off the list of `info`.
@@ -134,6 +135,7 @@ local function end_scope(s, ok, err)
 end
 
 function leave(s, ok, ...)
+  if ok and core.quit(s) then return ... end
   local state = core.state(s)
   if state == "ended" then
     if ok then return ... end
