@@ -98,16 +98,44 @@ static int send_many_k(lua_State *L, int status, lua_KContext ctx) {
                    (lua_Integer)ctx + 1);
 }
 
-/* Sends the values of the list at 2 from `next` on. */
+/* Pushes a value of the list at 2. */
+static void push_value(lua_State *L, lua_Integer i) {
+  if (lua_rawgeti(L, 2, i) == LUA_TNIL)
+    luaL_error(L, "the list was changed while it was being sent");
+}
+
+static bool goes_to_slot(const struct rille_channel *core) {
+  bool peer = !rille_list_empty(&core->receive.waiters);
+  return rille_channel_foresee(core, peer) == RILLE_TO_SLOT;
+}
+
+/* Puts values of the list at 2 into free slots, from `next` up to `count`;
+ * returns the first that is left. The buffer is at 4. */
+static lua_Integer fill_slots(lua_State *L, struct rl_channel *channel,
+                              lua_Integer next, lua_Integer count) {
+  while (next <= count && goes_to_slot(&channel->core)) {
+    uint32_t slot;
+    push_value(L, next++);
+    slot = rille_channel_send(&channel->core).slot;
+    lua_rawseti(L, BUFFER, (lua_Integer)slot + 1);
+  }
+  return next;
+}
+
+/* Sends the values of the list at 2 from `next` on; at 3 is how many it has. */
 static int send_rest(lua_State *L, struct rl_engine *engine,
                      struct rl_task *task, lua_Integer next) {
   struct rl_channel *channel = rl_check_channel(L);
   lua_Integer count = lua_tointeger(L, 3);
-  for (; next <= count; next++) {
+  for (;; next++) {
     lua_settop(L, 3);
-    if (lua_rawgeti(L, 2, next) == LUA_TNIL)
-      luaL_error(L, "the list was changed while it was being sent");
-    switch (rl_channel_send(L, channel, 1)) {
+    lua_getiuservalue(L, CHANNEL, CHANNEL_BUFFER);
+    next = fill_slots(L, channel, next, count);
+    if (next > count)
+      break;
+    lua_settop(L, 3);
+    push_value(L, next);
+    switch (rl_channel_send(L, channel, CHANNEL)) {
     case RILLE_MUST_WAIT:
       return rl_wait_one(L, task, &channel->core.send, 4, (lua_KContext)next,
                          send_many_k);
@@ -141,8 +169,10 @@ int rl_channel_send_many(lua_State *L) {
   for (lua_Integer i = 1; i <= count; i++) {
     if (lua_rawgeti(L, 2, i) == LUA_TNIL)
       luaL_argerror(L, 2, "the list has a nil in it; nil cannot be sent");
-    lua_settop(L, 2);
+    if (i % 16 == 0) /* not each time: it costs as much as looking */
+      lua_settop(L, 2);
   }
+  lua_settop(L, 2);
   task = rl_enter(L, engine);
   lua_pushinteger(L, count);
   return send_rest(L, engine, task, 1);

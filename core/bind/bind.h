@@ -397,36 +397,41 @@ static inline int rl_return(lua_State *L, struct rl_task *task, int results) {
   return rl_return_perhaps(L, task, results);
 }
 
-/* How the wait of the running task ended; does not return if somebody else
- * than the engine resumed. */
-enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k);
+/* Raises the cancellation of the running task. */
+int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
 
-/* rl_resumed, where the wait ended otherwise than by its source. */
-enum rille_outcome rl_resumed_slowly(lua_State *L, struct rl_engine *engine,
+/* rl_outcome, where that is not plain. */
+enum rille_outcome rl_outcome_slowly(lua_State *L, struct rl_engine *engine,
                                      lua_KContext ctx, lua_KFunction k);
 
-/* First thing in each continuation: how the wait ended. Raises if cancelled;
- * does not return if somebody else than the engine resumed. */
-static inline enum rille_outcome rl_resumed(lua_State *L,
+/* How the wait of the running task ended; does not return if somebody else
+ * than the engine resumed. */
+static inline enum rille_outcome rl_outcome(lua_State *L,
                                             struct rl_engine *engine,
                                             lua_KContext ctx, lua_KFunction k) {
   struct rille_task *current = engine->core.current;
   if (RL_LIKELY(engine->running == L && current != NULL &&
-                current->wait.outcome == RILLE_FIRED &&
+                current->wait.outcome != RILLE_CANCELLED &&
                 current->top->by == NULL)) {
     struct rl_task *task = rl_task_of(current);
     if (RL_LIKELY(task->waiting == L && task->thread.L == L)) {
       task->waiting = NULL;
       current->swallowed = 0;
-      return RILLE_FIRED;
+      return (enum rille_outcome)current->wait.outcome;
     }
   }
-  return rl_resumed_slowly(L, engine, ctx, k);
+  return rl_outcome_slowly(L, engine, ctx, k);
 }
 
-/* Raises the cancellation of the running task. */
-int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
+/* First thing in each continuation: the same, but raises if cancelled. */
+static inline enum rille_outcome rl_resumed(lua_State *L,
+                                            struct rl_engine *engine,
+                                            lua_KContext ctx, lua_KFunction k) {
+  enum rille_outcome outcome = rl_outcome(L, engine, ctx, k);
+  if (outcome == RILLE_CANCELLED)
+    rl_raise_cancellation(L, engine);
+  return outcome;
+}
 
 /* Moves the value at the top of L to the stack of a peer that was woken. */
 void rl_give(lua_State *L, struct rille_waiter *peer);

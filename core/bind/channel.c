@@ -13,10 +13,8 @@ struct rl_channel *rl_check_channel(lua_State *L) {
   return rl_check(L, 1, &rl_channel_type);
 }
 
-struct rl_channel *rl_check_receiver(lua_State *L) {
-  void *channel = rl_test(L, 1, &rl_channel_type);
-  if (channel == NULL)
-    channel = rl_test(L, 1, &rl_subscription_type);
+struct rl_channel *rl_check_other_receiver(lua_State *L) {
+  void *channel = rl_test(L, 1, &rl_subscription_type);
   if (channel == NULL)
     channel = rl_test(L, 1, &rl_inlet_type);
   if (channel == NULL)
@@ -113,7 +111,6 @@ static int l_channel_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = rl_check_receiver(L);
   struct rl_task *task = rl_enter(L, engine);
-  rl_settop(L, 1);
   switch (rl_channel_recv(L, channel, 1)) {
   case RILLE_MUST_WAIT:
     return rl_wait_one(L, task, &channel->core.receive, 0, 0, recv_k);
@@ -242,7 +239,6 @@ static int l_channel_iterate(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = rl_check_receiver(L);
   struct rl_task *task = rl_enter(L, engine);
-  rl_settop(L, 1);
   switch (rl_channel_recv(L, channel, 1)) {
   case RILLE_MUST_WAIT:
     return rl_wait_one(L, task, &channel->core.receive, 0, 0, iterate_k);

@@ -28,8 +28,14 @@ enum {
 /* The channel at 1. */
 struct rl_channel *rl_check_channel(lua_State *L);
 
+/* The subscription or inlet at 1. */
+struct rl_channel *rl_check_other_receiver(lua_State *L);
+
 /* The channel, subscription or inlet at 1. */
-struct rl_channel *rl_check_receiver(lua_State *L);
+static inline struct rl_channel *rl_check_receiver(lua_State *L) {
+  struct rl_channel *channel = rl_test(L, 1, &rl_channel_type);
+  return RL_LIKELY(channel != NULL) ? channel : rl_check_other_receiver(L);
+}
 
 /* Raises that nothing can be sent any more. */
 int rl_raise_closed(lua_State *L, struct rl_engine *engine);

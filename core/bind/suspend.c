@@ -187,8 +187,8 @@ static int refuse_resume(lua_State *L, struct rl_engine *engine,
   return lua_yieldk(L, 1, ctx, k);
 }
 
-enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k) {
+enum rille_outcome rl_outcome_slowly(lua_State *L, struct rl_engine *engine,
+                                     lua_KContext ctx, lua_KFunction k) {
   struct rille_task *current = engine->core.current;
   struct rl_task *task = current != NULL ? rl_task_of(current) : NULL;
   if (task == NULL || task->waiting != L || engine->running != L)
@@ -199,14 +199,6 @@ enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
   if (current->wait.outcome != RILLE_CANCELLED && current->top->by == NULL)
     current->swallowed = 0;
   return (enum rille_outcome)current->wait.outcome;
-}
-
-enum rille_outcome rl_resumed_slowly(lua_State *L, struct rl_engine *engine,
-                                     lua_KContext ctx, lua_KFunction k) {
-  enum rille_outcome outcome = rl_outcome(L, engine, ctx, k);
-  if (outcome == RILLE_CANCELLED)
-    rl_raise_cancellation(L, engine);
-  return outcome;
 }
 
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine) {
