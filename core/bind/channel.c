@@ -24,7 +24,7 @@ struct rl_channel *rl_check_receiver(lua_State *L) {
   if (channel == NULL)
     channel = rl_test(L, 1, &rl_inlet_type);
   if (channel == NULL)
-    luaL_typeerror(L, 1, "rille channel or subscription");
+    rl_self_error(L, "channel or subscription");
   return channel;
 }
 
@@ -37,7 +37,7 @@ void rl_channel_grow(lua_State *L, struct rl_channel *channel, int index) {
   struct rille_channel *core = &channel->core;
   uint32_t before = core->ring, ring = ring_for(core->capacity, before);
   if (ring == before || ring > INT32_MAX)
-    luaL_error(L, "the channel's buffer is too large");
+    rl_error(L, "the channel's buffer is too large");
   lua_createtable(L, (int)ring, 0);
   if (core->ring != before) { /* a finalizer has made it grow already */
     lua_pop(L, 1);
@@ -150,9 +150,9 @@ static int push_closed(lua_State *L, struct rl_engine *engine, int index) {
 }
 
 void rl_check_value(lua_State *L, int index) {
-  luaL_argcheck(L, !lua_isnoneornil(L, index), index,
-                "nil cannot be sent: a receiver takes it for the end; send "
-                "false or a table");
+  rl_check_arg(L, !lua_isnoneornil(L, index), index,
+               "nil cannot be sent: a receiver takes it for the end; send "
+               "false or a table");
 }
 
 /*** Channels.
@@ -310,9 +310,10 @@ Receives a batch. Suspends for the first value only.
 static int l_channel_recv_many(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = rl_check_receiver(L);
-  lua_Integer max = luaL_checkinteger(L, 2);
+  lua_Integer max = rl_check_integer(L, 2);
   struct rl_task *task;
-  luaL_argcheck(L, max >= 1, 2, "at least 1 expected");
+  if (max < 1)
+    rl_type_error(L, 2, "a whole number from 1");
   task = rl_enter(L, engine);
   lua_settop(L, 2);
   if (!rille_source_ready(&channel->core.receive))
@@ -346,7 +347,7 @@ static int send_rest(lua_State *L, struct rl_engine *engine,
   for (; next <= count; next++) {
     lua_settop(L, 3);
     if (lua_rawgeti(L, 2, next) == LUA_TNIL)
-      luaL_error(L, "the list was changed while it was being sent");
+      rl_error(L, "the list was changed while it was being sent");
     switch (rl_channel_send(L, channel, 1)) {
     case RILLE_MUST_WAIT:
       return rl_wait_one(L, task, &channel->core.send, 4, (lua_KContext)next,
@@ -375,12 +376,12 @@ static int l_channel_send_many(lua_State *L) {
   struct rl_task *task;
   lua_Integer count;
   check_channel(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  rl_check_type(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   count = (lua_Integer)lua_rawlen(L, 2);
   for (lua_Integer i = 1; i <= count; i++) {
     if (lua_rawgeti(L, 2, i) == LUA_TNIL)
-      luaL_argerror(L, 2, "the list has a nil in it; nil cannot be sent");
+      rl_arg_error(L, 2, "the list has a nil in it; nil cannot be sent");
     lua_settop(L, 2);
   }
   task = rl_enter(L, engine);
@@ -562,11 +563,11 @@ static uint32_t check_capacity(lua_State *L, int index) {
   uint32_t capacity = 0;
   if (lua_isnoneornil(L, index))
     return 0;
-  luaL_checktype(L, index, LUA_TNUMBER);
+  rl_check_type(L, index, LUA_TNUMBER);
   if (!rl_to_capacity(L, index, &capacity))
-    luaL_argerror(
+    rl_arg_error(
         L, index,
-        lua_pushfstring(L, RL_CAPACITY ", got %f", lua_tonumber(L, index)));
+        lua_pushfstring(L, RL_CAPACITY ", got %s", rl_push_shown(L, index)));
   return capacity;
 }
 
@@ -591,7 +592,7 @@ static int l_channel_new(lua_State *L) {
   rl_check_options(L, 2, names);
   overflow = rl_option_choice(L, 2, "overflow", rl_overflows);
   if (overflow != RILLE_BLOCK && capacity == 0)
-    luaL_argerror(L, 2, "option 'overflow' needs a capacity of at least 1");
+    rl_arg_error(L, 2, "option 'overflow' needs a capacity of at least 1");
   rl_option(L, 2, "on_drop", LUA_TFUNCTION);
   channel = lua_newuserdatauv(L, sizeof *channel, CHANNEL_SLOTS);
   *channel = (struct rl_channel){.type = &rl_channel_type};

@@ -47,8 +47,8 @@ static bool in_use(const struct rl_selector *selector) {
 /* Reading the cases */
 
 static int bad_case(lua_State *L, uint32_t i, const char *what) {
-  return luaL_argerror(L, 1,
-                       lua_pushfstring(L, "case %d: %s", (int)i + 1, what));
+  return rl_arg_error(L, 1,
+                      lua_pushfstring(L, "case %d: %s", (int)i + 1, what));
 }
 
 /* What can be a case. */
@@ -62,7 +62,7 @@ static const struct rl_type *const sources[] = {
 static int refuse_source(lua_State *L, uint32_t i, int index) {
   luaL_Buffer names;
   lua_pushfstring(
-      L, "%s is not something to wait for; what is:", luaL_typename(L, index));
+      L, "%s is not something to wait for; what is:", rl_push_shown(L, index));
   luaL_buffinit(L, &names);
   for (size_t k = 0; k < SOURCES; k++) {
     luaL_addstring(&names, k == 0 ? " " : ", ");
@@ -128,7 +128,7 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   if (!lua_istable(L, index))
     bad_case(L, i,
              lua_pushfstring(L, "a list or false expected, got %s",
-                             luaL_typename(L, index)));
+                             rl_push_shown(L, index)));
   check_keys(L, i, index);
   lua_getfield(L, index, "send");
   c->sends = !lua_isnil(L, -1);
@@ -141,7 +141,7 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   if (lua_rawgeti(L, index, 2) != LUA_TNIL && !lua_isfunction(L, -1))
     bad_case(L, i,
              lua_pushfstring(L, "the handler must be a function, got %s",
-                             luaL_typename(L, -1)));
+                             rl_push_shown(L, -1)));
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_HANDLER);
   selector->waiters[i].source = c->source;
   selector->waiters[i].slot = 1; /* a permit; see lay_out_values for sends */
@@ -157,13 +157,14 @@ static void read_options(lua_State *L, struct rl_selector *selector,
   lua_pop(L, 1);
   if (!lua_istable(L, 2))
     return;
-  type = lua_getfield(L, 2, "default");
+  lua_pushliteral(L, "default");
+  type = lua_rawget(L, 2);
   if (type != LUA_TNIL && type != LUA_TFUNCTION &&
       !(type == LUA_TBOOLEAN && lua_toboolean(L, -1)))
-    luaL_argerror(L, 2, "option 'default': a function or true expected");
+    rl_arg_error(L, 2, "option 'default': a function or true expected");
   selector->has_default = type != LUA_TNIL;
   if (selector->has_default && selector->timeout != RILLE_FOREVER)
-    luaL_argerror(L, 2, "options 'default' and 'timeout' exclude each other");
+    rl_arg_error(L, 2, "options 'default' and 'timeout' exclude each other");
   lua_setiuservalue(L, index, SELECTOR_DEFAULT);
 }
 
@@ -173,11 +174,11 @@ static struct rl_selector *new_selector(lua_State *L,
   struct rl_selector *selector;
   uint32_t count;
   size_t each = sizeof(struct rl_case) + sizeof(struct rille_waiter), size;
-  luaL_checktype(L, 1, LUA_TTABLE);
+  rl_check_type(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   rl_check_options(L, 2, option_names);
   count = (uint32_t)lua_rawlen(L, 1);
-  luaL_argcheck(L, count <= 1000000, 1, "too many cases");
+  rl_check_arg(L, count <= 1000000, 1, "too many cases");
   size = sizeof *selector + each * count;
   selector = lua_newuserdatauv(L, size, SELECTOR_SLOTS);
   memset((void *)selector, 0, size);
@@ -196,9 +197,9 @@ static struct rl_selector *new_selector(lua_State *L,
   lua_setmetatable(L, 3);
   if (count == 0 && !selector->has_default &&
       selector->timeout == RILLE_FOREVER)
-    luaL_argerror(L, 1,
-                  "an empty list without a timeout or a default would "
-                  "wait for ever");
+    rl_arg_error(L, 1,
+                 "an empty list without a timeout or a default would "
+                 "wait for ever");
   return selector;
 }
 
@@ -292,9 +293,9 @@ static void check_self(lua_State *L, struct rl_selector *selector,
   for (uint32_t i = 0; i < selector->count; i++) {
     struct rille_source *source = selector->waiters[i].source;
     if (source == &task->core.ended)
-      luaL_error(L, "a task cannot await itself (case %d)", (int)i + 1);
+      rl_error(L, "a task cannot await itself (case %d)", (int)i + 1);
     if (holds_mutex(task, source))
-      luaL_error(L, "this task holds the mutex already (case %d)", (int)i + 1);
+      rl_error(L, "this task holds the mutex already (case %d)", (int)i + 1);
   }
 }
 
@@ -319,7 +320,7 @@ static int wait_for(lua_State *L, struct rl_engine *engine,
   int ready;
   lua_settop(L, 1);
   if (in_use(selector))
-    luaL_error(L, "another task waits on this selector; make one for each");
+    rl_error(L, "another task waits on this selector; make one for each");
   if (selector->renews)
     renew_sources(L, selector);
   check_self(L, selector, task);
@@ -392,10 +393,10 @@ static int l_selector_wait(lua_State *L) {
 }
 
 static uint32_t check_index(lua_State *L, struct rl_selector *selector) {
-  lua_Integer i = luaL_checkinteger(L, 2);
-  luaL_argcheck(L, i >= 1 && i <= (lua_Integer)selector->count, 2,
-                "no such case");
-  luaL_argcheck(L, !in_use(selector), 1, "a task waits on this selector");
+  lua_Integer i = rl_check_integer(L, 2);
+  rl_check_arg(L, i >= 1 && i <= (lua_Integer)selector->count, 2,
+               "no such case");
+  rl_check_arg(L, !in_use(selector), 1, "a task waits on this selector");
   return (uint32_t)i - 1;
 }
 
@@ -408,8 +409,8 @@ Changes the value of a send case. Never suspends.
 static int l_selector_set_send(lua_State *L) {
   struct rl_selector *selector = check_selector(L);
   uint32_t i = check_index(L, selector);
-  luaL_argcheck(L, selector->cases[i].sends, 2, "not a send case");
-  luaL_argcheck(L, !lua_isnoneornil(L, 3), 3, "nil cannot be sent");
+  rl_check_arg(L, selector->cases[i].sends, 2, "not a send case");
+  rl_check_arg(L, !lua_isnoneornil(L, 3), 3, "nil cannot be sent");
   lua_settop(L, 3);
   lua_getiuservalue(L, 1, SELECTOR_PARTS);
   lua_insert(L, 3);
@@ -426,7 +427,7 @@ Switches a case off and on. Never suspends.
 static int l_selector_enable(lua_State *L) {
   struct rl_selector *selector = check_selector(L);
   uint32_t i = check_index(L, selector);
-  luaL_checktype(L, 3, LUA_TBOOLEAN);
+  rl_check_type(L, 3, LUA_TBOOLEAN);
   selector->waiters[i].source =
       lua_toboolean(L, 3) ? selector->cases[i].source : NULL;
   return 0;

@@ -53,7 +53,7 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
   co = task->thread.L;
   if (!lua_checkstack(co, count + LUA_MINSTACK)) {
     rl_thread_release(engine, task->thread);
-    luaL_error(L, "too many arguments for a task");
+    rl_error(L, "too many arguments for a task");
   }
   rl_push_slot(L, engine, RL_TASKS);
   lua_pushvalue(L, -2);
@@ -344,7 +344,7 @@ static int l_task_await(lua_State *L) {
   struct rl_task *task = rl_check(L, 1, &rl_task_type);
   struct rl_task *self = rl_enter(L, engine);
   lua_settop(L, 1);
-  luaL_argcheck(L, task != self, 1, "a task cannot await itself");
+  rl_check_arg(L, task != self, 1, "a task cannot await itself");
   task->core.awaited = 1;
   if (rille_task_ended(&task->core))
     return rl_return(L, self, rl_push_task_result(L, engine, 1));
