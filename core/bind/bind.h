@@ -294,6 +294,13 @@ void rl_new_type(lua_State *L, int slot, const char *name,
  * " 'name'", or "" if it has none. Pushes a value or two. */
 const char *rl_push_label(lua_State *L, int index, int slot);
 
+/* traceback.c */
+
+/* As luaL_traceback, without the frames of the engine's own parts. Returns the
+ * text. */
+const char *rl_push_traceback(lua_State *L, lua_State *co, const char *head,
+                              int level);
+
 /* error.c: error objects */
 
 /* Pushes a new error object. */
@@ -573,6 +580,7 @@ void rl_push_dump(lua_State *L, struct rl_engine *engine);
 
 /* Each opens its type: the module is at -2, the engine at -1. */
 void rl_open_argument(lua_State *L);
+void rl_open_traceback(lua_State *L);
 void rl_open_helpers(lua_State *L);
 void rl_open_error(lua_State *L);
 void rl_open_protect(lua_State *L);

@@ -99,16 +99,15 @@ const char *rl_push_task_name(lua_State *L, int index) {
   return lua_tostring(L, -1);
 }
 
-/* Pushes "file:line" of where the task at `index` was started. */
+/* Pushes ", started at file:line" of the task at `index`; or "", if that was
+ * no line of Lua. */
 static void push_site(lua_State *L, int index) {
   const struct rl_task *task = lua_touserdata(L, index);
   lua_getiuservalue(L, index, RL_TASK_SITE);
-  if (lua_type(L, -1) != LUA_TSTRING || task->line == 0) {
-    lua_pop(L, 1);
-    lua_pushliteral(L, "C");
-    return;
-  }
-  lua_pushfstring(L, "%s:%d", lua_tostring(L, -1), task->line);
+  if (lua_type(L, -1) != LUA_TSTRING || task->line == 0)
+    lua_pushliteral(L, "");
+  else
+    lua_pushfstring(L, ", started at %s:%d", lua_tostring(L, -1), task->line);
   lua_replace(L, -2);
 }
 
@@ -129,9 +128,9 @@ void rl_push_failure_text(lua_State *L, int index, int error) {
   push_site(L, index);
   if (lua_getfield(L, base + 1, "trace") != LUA_TSTRING)
     lua_pushliteral(L, "(no traceback)"), lua_replace(L, -2);
-  lua_pushfstring(L, "%s\n  in %s, started at %s\n%s",
-                  lua_tostring(L, base + 2), lua_tostring(L, base + 3),
-                  lua_tostring(L, base + 4), lua_tostring(L, base + 5));
+  lua_pushfstring(L, "%s\n  in %s%s\n%s", lua_tostring(L, base + 2),
+                  lua_tostring(L, base + 3), lua_tostring(L, base + 4),
+                  lua_tostring(L, base + 5));
   lua_replace(L, base + 1);
   lua_settop(L, base + 1);
 }
@@ -415,11 +414,11 @@ static int l_task_traceback(lua_State *L) {
   struct rl_task *task = rl_check(L, 1, &rl_task_type);
   rl_push_task_name(L, 1);
   push_site(L, 1);
-  lua_pushfstring(L, "%s (%s), started at %s", lua_tostring(L, -2),
+  lua_pushfstring(L, "%s (%s)%s", lua_tostring(L, -2),
                   rille_task_status_name(&task->core), lua_tostring(L, -1));
   if (!rille_task_ended(&task->core)) {
     lua_State *co = task->waiting != NULL ? task->waiting : task->thread.L;
-    luaL_traceback(L, co, lua_tostring(L, -1), 0);
+    rl_push_traceback(L, co, lua_tostring(L, -1), 0);
     return 1;
   }
   rl_push_task_info(L, 1);

@@ -112,7 +112,8 @@ end
 local function unknown(key, known)
   if type(key) ~= "string" then return "option names must be strings" end
   local hint = core.nearest(key, sorted_keys(known))
-  return ("unknown option %s%s"):format(core.shown(key), hint and ("; did you mean '%s'?"):format(hint) or "")
+  return ("unknown option %s%s"):format(core.shown(key),
+    hint and ("; did you mean '%s'?"):format(hint) or "")
 end
 
 local function check_keys(opts, known, name, argument)

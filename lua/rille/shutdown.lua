@@ -194,7 +194,7 @@ local read_options = core.options("shutdown", 1, {
 function rille.shutdown(opts)
   local o, root = read_options(opts), rille.root()
   if not root then
-    core.misuse("rille.shutdown: no root scope is open; call it from a function given to rille.run()")
+    core.misuse "rille.shutdown: no root scope is open; call it inside rille.run()"
   end
   if installed then core.misuse "rille.shutdown: it is installed already; close it first" end
   local state = {stage = "armed", timeout = o.timeout, root = root, watched = {}}

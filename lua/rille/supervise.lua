@@ -78,6 +78,7 @@ function rille.supervise(fn, opts)
   local backoff = read_backoff(opts.backoff)
   opts.plan = core.plan(math.huge, math.huge, backoff.initial, backoff.factor, backoff.max,
     backoff.jitter)
+  core.checkpoint()
   local watch = {count = 0, streak = 0, last = 0, times = {}}
   while true do
     watch.started = rille.now()
