@@ -139,6 +139,8 @@ const char *rl_push_shown(lua_State *L, int index) {
   case LUA_TBOOLEAN:
     return lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
   case LUA_TNUMBER:
+    if (isnan(lua_tonumber(L, index)))
+      return lua_pushliteral(L, "NaN");
     lua_pushvalue(L, index);
     return lua_tostring(L, -1);
   case LUA_TSTRING:

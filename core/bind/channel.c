@@ -276,6 +276,17 @@ static int l_channel_try_recv(lua_State *L) {
   return 2;
 }
 
+/* How many values to take at most: the number at 2. */
+static lua_Integer check_most(lua_State *L) {
+  lua_Integer most;
+  if (lua_type(L, 2) == LUA_TNUMBER && lua_tonumber(L, 2) == HUGE_VAL)
+    return LUA_MAXINTEGER;
+  most = rl_check_integer(L, 2);
+  if (most < 1)
+    rl_type_error(L, 2, "a whole number from 1");
+  return most;
+}
+
 /* Adds what is there to the list at 3, up to `max` values. */
 static int take_more(lua_State *L, struct rl_channel *channel,
                      lua_Integer max) {
@@ -297,23 +308,21 @@ static int recv_many_k(lua_State *L, int status, lua_KContext ctx) {
   lua_createtable(L, 1, 0);
   lua_insert(L, 3);
   lua_rawseti(L, 3, 1);
-  return take_more(L, rl_check_receiver(L), lua_tointeger(L, 2));
+  return take_more(L, rl_check_receiver(L), check_most(L));
 }
 
 /***
 Receives a batch. Suspends for the first value only.
 @function channel:recv_many
-@tparam integer max how many at most, from 1
+@tparam integer max how many at most, from 1; or math.huge
 @treturn table a list; nil and an error once closed and drained
 @raise cancelled
 */
 static int l_channel_recv_many(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = rl_check_receiver(L);
-  lua_Integer max = rl_check_integer(L, 2);
+  lua_Integer max = check_most(L);
   struct rl_task *task;
-  if (max < 1)
-    rl_type_error(L, 2, "a whole number from 1");
   task = rl_enter(L, engine);
   lua_settop(L, 2);
   if (!rille_source_ready(&channel->core.receive))

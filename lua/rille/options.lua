@@ -158,3 +158,14 @@ function core.options(name, argument, described)
     return read
   end
 end
+
+--- Calls read(value), which reads what option `key` of a function was given:
+-- what it finds wrong is then told of that option of that function.
+function core.read_option(name, argument, key, read, value)
+  local ok, result = pcall(read, value)
+  if ok then return result end
+  local message = type(result) == "string"
+    and result:match "bad argument #%d+ to '[^']*' %((.*)%)$"
+  if not message then error(result, 0) end
+  return core.arg_error(name, argument, ("option '%s': %s"):format(key, message))
+end
