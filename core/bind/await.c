@@ -28,7 +28,7 @@ static int l_await_resolve(lua_State *L) {
     struct rl_task *task =
         rl_task_of(RILLE_ENTRY(node, struct rille_waiter, node)->task);
     if (!lua_checkstack(task->waiting, await->count + LUA_MINSTACK))
-      luaL_error(L, "too many results");
+      rl_error(L, "too many results");
     lua_xmove(L, task->waiting, await->count);
     task->top += await->count;
     rille_source_fire(&await->source, 0);
@@ -77,10 +77,10 @@ static int started_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_task *task;
   (void)status, (void)ctx;
   if (!lua_isnil(L, 3) && !lua_isfunction(L, 3))
-    luaL_error(L,
-               "await: start must return a cancel function or nothing, "
-               "got %s",
-               luaL_typename(L, 3));
+    rl_error(L,
+             "await: start must return a cancel function or nothing, "
+             "got %s",
+             rl_push_shown(L, 3));
   task = rl_task_of(engine->core.current);
   if (await->done)
     return rl_return(L, task, push_kept(L, await));
@@ -102,7 +102,7 @@ end)
 static int l_await(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_await *await;
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  rl_check_type(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
   rl_enter(L, engine);
   await = lua_newuserdatauv(L, sizeof *await, 1);

@@ -6,11 +6,23 @@
  * So the list is made first, with room for all that is there.
  */
 #include "channel.h"
+#include <math.h>
 
 enum { CHANNEL = 1, MAX, LIST, BUFFER };
 
 /*** Channels.
 @type channel */
+
+/* How many values to take at most: the number at its place. */
+static lua_Integer check_most(lua_State *L) {
+  lua_Integer most;
+  if (lua_type(L, MAX) == LUA_TNUMBER && lua_tonumber(L, MAX) == HUGE_VAL)
+    return LUA_MAXINTEGER;
+  most = rl_check_integer(L, MAX);
+  if (most < 1)
+    rl_type_error(L, MAX, "a whole number from 1");
+  return most;
+}
 
 /* Makes the list, above the maximum, with room for what is there and `more`. */
 static void make_list(lua_State *L, const struct rl_channel *channel,
@@ -46,7 +58,7 @@ static lua_Integer take_more(lua_State *L, struct rl_channel *channel,
 static int recv_many_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = lua_touserdata(L, CHANNEL);
-  lua_Integer max = lua_tointeger(L, MAX);
+  lua_Integer max = check_most(L);
   (void)status;
   rl_resumed(L, engine, ctx, recv_many_k);
   if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
@@ -61,16 +73,15 @@ static int recv_many_k(lua_State *L, int status, lua_KContext ctx) {
 /***
 Receives a batch. Suspends for the first value only.
 @function channel:recv_many
-@tparam integer max how many at most, from 1
+@tparam integer max how many at most, from 1; or math.huge
 @treturn table a list; nil and an error once closed and drained
 @raise cancelled
 */
 int rl_channel_recv_many(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_channel *channel = rl_check_receiver(L);
-  lua_Integer max = luaL_checkinteger(L, MAX);
+  lua_Integer max = check_most(L);
   struct rl_task *task;
-  luaL_argcheck(L, max >= 1, MAX, "at least 1 expected");
   task = rl_enter(L, engine);
   lua_settop(L, MAX);
   if (rille_source_ready(&channel->core.receive)) {
@@ -101,7 +112,7 @@ static int send_many_k(lua_State *L, int status, lua_KContext ctx) {
 /* Pushes a value of the list at 2. */
 static void push_value(lua_State *L, lua_Integer i) {
   if (lua_rawgeti(L, 2, i) == LUA_TNIL)
-    luaL_error(L, "the list was changed while it was being sent");
+    rl_error(L, "the list was changed while it was being sent");
 }
 
 static bool goes_to_slot(const struct rille_channel *core) {
@@ -163,12 +174,12 @@ int rl_channel_send_many(lua_State *L) {
   struct rl_task *task;
   lua_Integer count;
   rl_check_channel(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  rl_check_type(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   count = (lua_Integer)lua_rawlen(L, 2);
   for (lua_Integer i = 1; i <= count; i++) {
     if (lua_rawgeti(L, 2, i) == LUA_TNIL)
-      luaL_argerror(L, 2, "the list has a nil in it; nil cannot be sent");
+      rl_arg_error(L, 2, "the list has a nil in it; nil cannot be sent");
     if (i % 16 == 0) /* not each time: it costs as much as looking */
       lua_settop(L, 2);
   }

@@ -212,14 +212,30 @@ static inline void rl_settop(lua_State *L, int top) {
     lua_settop(L, top);
 }
 
-/* helpers.c: arguments, options, times */
+/* argument.c: what is wrong with a call */
+
+/* As luaL_error, but the place is where a user's code made the call. */
+int rl_error(lua_State *L, const char *format, ...);
+
+/* As luaL_argerror, but with that place, and the name that was called there. */
+int rl_arg_error(lua_State *L, int index, const char *message);
+
+/* The same for a value that is not what is expected. */
+int rl_type_error(lua_State *L, int index, const char *expected);
+
+/* The same for the receiver, at 1, of what was called there. */
+int rl_self_error(lua_State *L, const char *expected);
+
+/* Pushes, and returns, a short text for a value that is wrong. */
+const char *rl_push_shown(lua_State *L, int index);
+
+/* Each raises an argument error unless the value is as it should be. */
+void rl_check_type(lua_State *L, int index, int type);
+void rl_check_arg(lua_State *L, bool good, int index, const char *message);
+lua_Integer rl_check_integer(lua_State *L, int index);
 
 /* Raises: no object of `type` is at `index`. */
-int rl_type_error(lua_State *L, int index, const struct rl_type *type);
-
-/* The engine of a function whose upvalue is not the engine; raises when that
- * is closed. */
-struct rl_engine *rl_engine_elsewhere(lua_State *L);
+int rl_object_error(lua_State *L, int index, const struct rl_type *type);
 
 /* The object of `type` at `index`, or NULL. A light userdata has no length;
  * what has one and is no userdata has no address. */
@@ -238,9 +254,24 @@ static inline void *rl_check(lua_State *L, int index,
   void *object = rl_test(L, index, type);
   if (RL_LIKELY(object != NULL))
     return object;
-  rl_type_error(L, index, type);
+  rl_object_error(L, index, type);
   return NULL;
 }
+
+/* A span of time, in ns, from seconds at `index`: negative counts as 0. */
+int64_t rl_check_span(lua_State *L, int index);
+
+/* An instant likewise: never before 0. */
+#define rl_check_instant rl_check_span
+
+/* Converts the seconds at `index`; NULL, or what is wrong with them. */
+const char *rl_to_span(lua_State *L, int index, int64_t *span);
+
+/* helpers.c: options, times, types */
+
+/* The engine of a function whose upvalue is not the engine; raises when that
+ * is closed. */
+struct rl_engine *rl_engine_elsewhere(lua_State *L);
 
 /* The engine of the running function; raises when it is closed. What a
  * function's upvalue is, only the debug library can change. */
@@ -260,15 +291,6 @@ struct rl_engine *rl_engine_find(lua_State *L);
 /* Pushes the user value `slot` of the engine; false if there is none. */
 void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot);
 
-/* A span of time, in ns, from seconds at `index`: negative counts as 0. */
-int64_t rl_check_span(lua_State *L, int index);
-
-/* An instant likewise: never before 0. */
-#define rl_check_instant rl_check_span
-
-/* Converts the seconds at `index`; NULL, or what is wrong with them. */
-const char *rl_to_span(lua_State *L, int index, int64_t *span);
-
 void rl_push_seconds(lua_State *L, int64_t ns);
 
 /* The clock as an object has last seen it that may outlive a run. */
@@ -281,9 +303,6 @@ struct rl_seen {
  * another clock has begun since it last looked: else 0. */
 int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
                 int64_t *shift);
-
-/* As luaL_argerror, but the place is where a user's code made the call. */
-int rl_arg_error(lua_State *L, int index, const char *message);
 
 /* Raises an argument error for a key of the table at `index` that is not in
  * `known`, a list that ends with NULL; nil is an empty table. */
@@ -313,6 +332,13 @@ void rl_new_type(lua_State *L, int slot, const char *name,
 /* The name that is the user value `slot` of the object at `index`, for texts:
  * " 'name'", or "" if it has none. Pushes a value or two. */
 const char *rl_push_label(lua_State *L, int index, int slot);
+
+/* traceback.c */
+
+/* As luaL_traceback, without the frames of the engine's own parts. Returns the
+ * text. */
+const char *rl_push_traceback(lua_State *L, lua_State *co, const char *head,
+                              int level);
 
 /* error.c: error objects */
 
@@ -640,6 +666,8 @@ void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
 void rl_push_dump(lua_State *L, struct rl_engine *engine);
 
 /* Each opens its type: the module is at -2, the engine at -1. */
+void rl_open_argument(lua_State *L);
+void rl_open_traceback(lua_State *L);
 void rl_open_helpers(lua_State *L);
 void rl_open_error(lua_State *L);
 void rl_open_protect(lua_State *L);

@@ -74,7 +74,7 @@ static bool ask_pause(lua_State *L, struct rl_breaker *breaker) {
   wrong = rl_to_span(L, -1, &breaker->core.pause);
   if (wrong != NULL)
     lua_pushfstring(L, "reset_timeout returned no time: %s, got %s", wrong,
-                    luaL_typename(L, -1));
+                    rl_push_shown(L, -1));
   else
     lua_pop(L, 1);
   return wrong == NULL;
@@ -219,7 +219,7 @@ static int l_breaker_call(lua_State *L) {
   uint32_t generation;
   int64_t now = 0;
   bool admitted;
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   task = rl_enter(L, engine);
   if (from != RILLE_BREAKER_CLOSED || core->slow_call != RILLE_NEVER)
     now = look(breaker);

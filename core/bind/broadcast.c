@@ -58,7 +58,7 @@ static int l_broadcast_unsubscribe(lua_State *L) {
   if (!by_object && lua_type(L, 2) != LUA_TSTRING)
     rl_arg_error(L, 2,
                  lua_pushfstring(L, "string or subscription expected, got %s",
-                                 luaL_typename(L, 2)));
+                                 rl_push_shown(L, 2)));
   lua_settop(L, 2);
   if (broadcast->core.closed)
     return lua_pushboolean(L, 0), 1;

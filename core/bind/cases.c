@@ -6,8 +6,8 @@ static const char *const option_names[] = {"timeout", "default", "ordered",
                                            NULL};
 
 static int bad_case(lua_State *L, uint32_t i, const char *what) {
-  return luaL_argerror(L, 1,
-                       lua_pushfstring(L, "case %d: %s", (int)i + 1, what));
+  return rl_arg_error(L, 1,
+                      lua_pushfstring(L, "case %d: %s", (int)i + 1, what));
 }
 
 /* What can be a case. */
@@ -21,7 +21,7 @@ static const struct rl_type *const sources[] = {
 static int refuse_source(lua_State *L, uint32_t i, int index) {
   luaL_Buffer names;
   lua_pushfstring(
-      L, "%s is not something to wait for; what is:", luaL_typename(L, index));
+      L, "%s is not something to wait for; what is:", rl_push_shown(L, index));
   luaL_buffinit(L, &names);
   for (size_t k = 0; k < SOURCES; k++) {
     luaL_addstring(&names, k == 0 ? " " : ", ");
@@ -87,7 +87,7 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   if (!lua_istable(L, index))
     bad_case(L, i,
              lua_pushfstring(L, "a list or false expected, got %s",
-                             luaL_typename(L, index)));
+                             rl_push_shown(L, index)));
   check_keys(L, i, index);
   lua_getfield(L, index, "send");
   c->sends = !lua_isnil(L, -1);
@@ -100,7 +100,7 @@ static void read_case(lua_State *L, struct rl_selector *selector, uint32_t i,
   if (lua_rawgeti(L, index, 2) != LUA_TNIL && !lua_isfunction(L, -1))
     bad_case(L, i,
              lua_pushfstring(L, "the handler must be a function, got %s",
-                             luaL_typename(L, -1)));
+                             rl_push_shown(L, -1)));
   c->handles = !lua_isnil(L, -1);
   lua_rawseti(L, parts, (lua_Integer)i * PARTS + PART_HANDLER);
   selector->waiters[i].source = c->source;
@@ -117,13 +117,14 @@ static void read_options(lua_State *L, struct rl_selector *selector,
   lua_pop(L, 1);
   if (!lua_istable(L, 2))
     return;
-  type = lua_getfield(L, 2, "default");
+  lua_pushliteral(L, "default");
+  type = lua_rawget(L, 2);
   if (type != LUA_TNIL && type != LUA_TFUNCTION &&
       !(type == LUA_TBOOLEAN && lua_toboolean(L, -1)))
-    luaL_argerror(L, 2, "option 'default': a function or true expected");
+    rl_arg_error(L, 2, "option 'default': a function or true expected");
   selector->has_default = type != LUA_TNIL;
   if (selector->has_default && selector->timeout != RILLE_FOREVER)
-    luaL_argerror(L, 2, "options 'default' and 'timeout' exclude each other");
+    rl_arg_error(L, 2, "options 'default' and 'timeout' exclude each other");
   lua_setiuservalue(L, index, SELECTOR_DEFAULT);
 }
 
@@ -131,11 +132,11 @@ struct rl_selector *rl_selector_new(lua_State *L, struct rl_engine *engine) {
   struct rl_selector *selector;
   uint32_t count;
   size_t each = sizeof(struct rl_case) + sizeof(struct rille_waiter), size;
-  luaL_checktype(L, 1, LUA_TTABLE);
+  rl_check_type(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   rl_check_options(L, 2, option_names);
   count = (uint32_t)lua_rawlen(L, 1);
-  luaL_argcheck(L, count <= 1000000, 1, "too many cases");
+  rl_check_arg(L, count <= 1000000, 1, "too many cases");
   size = sizeof *selector + each * count;
   selector = lua_newuserdatauv(L, size, SELECTOR_SLOTS);
   memset((void *)selector, 0, size);
@@ -154,9 +155,9 @@ struct rl_selector *rl_selector_new(lua_State *L, struct rl_engine *engine) {
   lua_setmetatable(L, 3);
   if (count == 0 && !selector->has_default &&
       selector->timeout == RILLE_FOREVER)
-    luaL_argerror(L, 1,
-                  "an empty list without a timeout or a default would "
-                  "wait for ever");
+    rl_arg_error(L, 1,
+                 "an empty list without a timeout or a default would "
+                 "wait for ever");
   return selector;
 }
 

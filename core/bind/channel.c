@@ -18,7 +18,7 @@ struct rl_channel *rl_check_other_receiver(lua_State *L) {
   if (channel == NULL)
     channel = rl_test(L, 1, &rl_inlet_type);
   if (channel == NULL)
-    luaL_typeerror(L, 1, "rille channel or subscription");
+    rl_self_error(L, "channel or subscription");
   return channel;
 }
 
@@ -38,9 +38,9 @@ int rl_push_closed(lua_State *L, struct rl_engine *engine, int index) {
 }
 
 void rl_check_value(lua_State *L, int index) {
-  luaL_argcheck(L, !lua_isnoneornil(L, index), index,
-                "nil cannot be sent: a receiver takes it for the end; send "
-                "false or a table");
+  rl_check_arg(L, !lua_isnoneornil(L, index), index,
+               "nil cannot be sent: a receiver takes it for the end; send "
+               "false or a table");
 }
 
 /*** Channels.
@@ -342,11 +342,11 @@ static uint32_t check_capacity(lua_State *L, int index) {
   uint32_t capacity = 0;
   if (lua_isnoneornil(L, index))
     return 0;
-  luaL_checktype(L, index, LUA_TNUMBER);
+  rl_check_type(L, index, LUA_TNUMBER);
   if (!rl_to_capacity(L, index, &capacity))
-    luaL_argerror(
+    rl_arg_error(
         L, index,
-        lua_pushfstring(L, RL_CAPACITY ", got %f", lua_tonumber(L, index)));
+        lua_pushfstring(L, RL_CAPACITY ", got %s", rl_push_shown(L, index)));
   return capacity;
 }
 
@@ -371,7 +371,7 @@ static int l_channel_new(lua_State *L) {
   rl_check_options(L, 2, names);
   overflow = rl_option_choice(L, 2, "overflow", rl_overflows);
   if (overflow != RILLE_BLOCK && capacity == 0)
-    luaL_argerror(L, 2, "option 'overflow' needs a capacity of at least 1");
+    rl_arg_error(L, 2, "option 'overflow' needs a capacity of at least 1");
   rl_option(L, 2, "on_drop", LUA_TFUNCTION);
   channel = lua_newuserdatauv(L, sizeof *channel, CHANNEL_SLOTS);
   *channel = (struct rl_channel){.type = &rl_channel_type};

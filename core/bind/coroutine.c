@@ -81,7 +81,8 @@ static bool feed(lua_State *L, struct rl_engine *engine, lua_State *co,
 
 static lua_State *check_thread(lua_State *L, int index) {
   lua_State *co = lua_tothread(L, index);
-  luaL_argexpected(L, co != NULL, index, "coroutine");
+  if (co == NULL)
+    rl_type_error(L, index, "coroutine");
   return co;
 }
 
@@ -151,7 +152,7 @@ static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
     return refuse(L, wrap_k);
   own_between(L, engine, false);
   if (lua_status(co) != LUA_YIELD)
-    return luaL_error(L, "cannot resume dead coroutine");
+    return rl_error(L, "cannot resume dead coroutine");
   return finish_wrap(L, co, run(L, engine, co, 0));
 }
 
@@ -170,7 +171,7 @@ As Lua's own, but the function may wait.
 */
 static int l_coroutine_wrap(lua_State *L) {
   lua_State *co;
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  rl_check_type(L, 1, LUA_TFUNCTION);
   lua_pushvalue(L, lua_upvalueindex(1));
   co = lua_newthread(L);
   lua_pushvalue(L, 1);
@@ -187,9 +188,9 @@ static int l_coroutine_yield(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rille_task *task = engine->core.current;
   if (task != NULL && rl_task_of(task)->thread.L == L)
-    luaL_error(L, "a task cannot yield a value to the engine; to let other "
-                  "tasks run call rille.yield(), to hand values on use a "
-                  "channel or a generator");
+    rl_error(L, "a task cannot yield a value to the engine; to let other "
+                "tasks run call rille.yield(), to hand values on use a "
+                "channel or a generator");
   return lua_yield(L, lua_gettop(L));
 }
 
@@ -204,8 +205,8 @@ static int l_coroutine_close(lua_State *L) {
   struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
   if (co != L && lua_status(co) == LUA_YIELD && engine->core.loop != NULL &&
       rl_is_owned(L, engine, co))
-    luaL_error(L, "cannot close a coroutine that waits for the engine; "
-                  "cancel its task");
+    rl_error(L, "cannot close a coroutine that waits for the engine; "
+                "cancel its task");
   lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_insert(L, 1);
@@ -244,7 +245,7 @@ that has made locals of the old ones keeps these.
 static int l_install_coroutines(lua_State *L) {
   lua_settop(L, 0);
   lua_getglobal(L, "coroutine");
-  luaL_checktype(L, 1, LUA_TTABLE);
+  rl_check_type(L, 1, LUA_TTABLE);
   rl_push_slot(L, rl_engine(L), RL_MODULE);
   lua_getfield(L, 2, "coroutine");
   lua_pushnil(L);

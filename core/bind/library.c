@@ -15,15 +15,15 @@ void rl_load_library(lua_State *L, const struct rl_library *wanted,
   void *library = dlopen(wanted->file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   char *to = functions;
   if (library == NULL)
-    luaL_error(L, "%s is not installed; install the package %s (%s)",
-               wanted->name, wanted->package, dlerror());
+    rl_error(L, "%s is not installed; install the package %s (%s)",
+             wanted->name, wanted->package, dlerror());
   for (const char *const *name = wanted->functions; *name != NULL; name++) {
     void *found = dlsym(library, *name);
     if (found == NULL)
-      luaL_error(L,
-                 "%s (%s) has no function %s: another version than rille "
-                 "was built for",
-                 wanted->name, wanted->file, *name);
+      rl_error(L,
+               "%s (%s) has no function %s: another version than rille "
+               "was built for",
+               wanted->name, wanted->file, *name);
     memcpy(to, &found, sizeof found);
     to += sizeof found;
   }

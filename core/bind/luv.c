@@ -63,7 +63,7 @@ static const char *push_path(lua_State *L) {
   lua_call(L, 2, 1);
   lua_replace(L, -2);
   if (lua_type(L, -1) != LUA_TSTRING)
-    luaL_error(L, "luv is not installed; install the package lua-luv");
+    rl_error(L, "luv is not installed; install the package lua-luv");
   return lua_tostring(L, -1);
 }
 
@@ -75,11 +75,11 @@ static int l_luv_open(lua_State *L) {
   set_loop_fn *set_loop;
   lua_CFunction open;
   if (library == NULL)
-    luaL_error(L, "luv cannot be loaded: %s", dlerror());
+    rl_error(L, "luv cannot be loaded: %s", dlerror());
   *(void **)&set_loop = dlsym(library, "luv_set_loop");
   *(void **)&open = dlsym(library, "luaopen_luv");
   if (set_loop == NULL || open == NULL)
-    luaL_error(L, "%s is not a luv that can share its loop", path);
+    rl_error(L, "%s is not a luv that can share its loop", path);
   set_loop(engine->main, rille_loop_uv(&engine->core));
   lua_pushcfunction(L, open);
   lua_call(L, 0, 1);
@@ -107,12 +107,12 @@ static int l_uv(lua_State *L) {
   require_luv(L);
   loop = rl_luv_loop(L);
   if (loop != rille_loop_uv(&engine->core))
-    luaL_error(L, "luv was loaded on a loop of its own; require \"rille\" "
-                  "before it, or open the engine on luv's loop");
+    rl_error(L, "luv was loaded on a loop of its own; require \"rille\" "
+                "before it, or open the engine on luv's loop");
   lua_getfield(L, 1, "version");
   lua_call(L, 0, 1);
   if (lua_tointeger(L, -1) != (lua_Integer)uv_version())
-    luaL_error(L, "luv is linked to another libuv than the engine");
+    rl_error(L, "luv is linked to another libuv than the engine");
   lua_settop(L, 1);
   return 1;
 }

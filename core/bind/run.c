@@ -31,7 +31,7 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
     int exact;
     lua_Integer seed = lua_tointegerx(L, -1, &exact);
     if (!exact)
-      luaL_argerror(L, index, "option 'seed': a whole number expected");
+      rl_arg_error(L, index, "option 'seed': a whole number expected");
     rille_engine_seed(&engine->core, (uint64_t)seed);
   }
   lua_pop(L, 1);
@@ -69,14 +69,14 @@ static void strip_options(lua_State *L) {
 
 static void check_idle(lua_State *L, struct rl_engine *engine) {
   if (engine->core.current != NULL)
-    luaL_error(L, "rille.run cannot be called inside a task; open a scope "
-                  "with rille.scope()");
+    rl_error(L, "rille.run cannot be called inside a task; open a scope "
+                "with rille.scope()");
   if (engine->run != NULL || rille_loop_running(&engine->core))
-    luaL_error(L, "rille.run cannot be called inside a callback of the event "
-                  "loop; start a task with scope:go()");
+    rl_error(L, "rille.run cannot be called inside a callback of the event "
+                "loop; start a task with scope:go()");
   if (engine->core.host_loop)
-    luaL_error(L, "rille.run cannot be called here: the host runs the event "
-                  "loop");
+    rl_error(L, "rille.run cannot be called here: the host runs the event "
+                "loop");
 }
 
 /* The loop is dead and tasks are parked. `stack`: the engine is at 1. */

@@ -164,7 +164,7 @@ static int l_scope_go(lua_State *L) {
   struct rl_spawn spawn = {.scope_index = 1, .supervised = true};
   int fn = lua_istable(L, 2) ? 3 : 2, count;
   spawn.scope = check_open(L, engine);
-  luaL_checktype(L, fn, LUA_TFUNCTION);
+  rl_check_type(L, fn, LUA_TFUNCTION);
   count = lua_gettop(L) - fn + 1;
   check_startable(L, engine, spawn.scope);
   if (fn == 3) {
@@ -221,7 +221,7 @@ static int l_scope_task(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_spawn spawn = {.scope_index = 1};
   spawn.scope = check_open(L, engine);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   lua_settop(L, 3);
   check_startable(L, engine, spawn.scope);
   if (!lua_isnil(L, 3)) {

@@ -110,9 +110,9 @@ static void check_self(lua_State *L, struct rl_selector *selector,
   for (uint32_t i = 0; i < selector->count; i++) {
     struct rille_source *source = selector->waiters[i].source;
     if (source == &task->core.ended)
-      luaL_error(L, "a task cannot await itself (case %d)", (int)i + 1);
+      rl_error(L, "a task cannot await itself (case %d)", (int)i + 1);
     if (holds_mutex(task, source))
-      luaL_error(L, "this task holds the mutex already (case %d)", (int)i + 1);
+      rl_error(L, "this task holds the mutex already (case %d)", (int)i + 1);
   }
 }
 
@@ -122,7 +122,7 @@ static int wait_for(lua_State *L, struct rl_engine *engine,
   int ready;
   lua_settop(L, 1);
   if (in_use(selector))
-    luaL_error(L, "another task waits on this selector; make one for each");
+    rl_error(L, "another task waits on this selector; make one for each");
   lua_getiuservalue(L, 1, SELECTOR_PARTS);
   if (selector->renews)
     rl_selector_renew(L, selector);
@@ -196,10 +196,10 @@ static int l_selector_wait(lua_State *L) {
 }
 
 static uint32_t check_index(lua_State *L, struct rl_selector *selector) {
-  lua_Integer i = luaL_checkinteger(L, 2);
-  luaL_argcheck(L, i >= 1 && i <= (lua_Integer)selector->count, 2,
-                "no such case");
-  luaL_argcheck(L, !in_use(selector), 1, "a task waits on this selector");
+  lua_Integer i = rl_check_integer(L, 2);
+  rl_check_arg(L, i >= 1 && i <= (lua_Integer)selector->count, 2,
+               "no such case");
+  rl_check_arg(L, !in_use(selector), 1, "a task waits on this selector");
   return (uint32_t)i - 1;
 }
 
@@ -212,8 +212,8 @@ Changes the value of a send case. Never suspends.
 static int l_selector_set_send(lua_State *L) {
   struct rl_selector *selector = check_selector(L);
   uint32_t i = check_index(L, selector);
-  luaL_argcheck(L, selector->cases[i].sends, 2, "not a send case");
-  luaL_argcheck(L, !lua_isnoneornil(L, 3), 3, "nil cannot be sent");
+  rl_check_arg(L, selector->cases[i].sends, 2, "not a send case");
+  rl_check_arg(L, !lua_isnoneornil(L, 3), 3, "nil cannot be sent");
   lua_settop(L, 3);
   lua_getiuservalue(L, 1, SELECTOR_PARTS);
   lua_insert(L, 3);
@@ -230,7 +230,7 @@ Switches a case off and on. Never suspends.
 static int l_selector_enable(lua_State *L) {
   struct rl_selector *selector = check_selector(L);
   uint32_t i = check_index(L, selector);
-  luaL_checktype(L, 3, LUA_TBOOLEAN);
+  rl_check_type(L, 3, LUA_TBOOLEAN);
   selector->waiters[i].source =
       lua_toboolean(L, 3) ? selector->cases[i].source : NULL;
   return 0;

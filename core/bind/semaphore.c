@@ -31,13 +31,9 @@ static int32_t check_count(lua_State *L, int index, int32_t most) {
   if (lua_type(L, index) == LUA_TNUMBER)
     count = lua_tointegerx(L, index, &exact);
   if (!exact || count < 1)
-    luaL_argerror(L, index,
-                  lua_pushfstring(L, "a whole number from 1 expected, got %s",
-                                  lua_type(L, index) == LUA_TNUMBER
-                                      ? luaL_tolstring(L, index, NULL)
-                                      : luaL_typename(L, index)));
+    rl_type_error(L, index, "a whole number from 1");
   if (count > most)
-    luaL_argerror(
+    rl_arg_error(
         L, index,
         lua_pushfstring(L, "%I permits of %d cannot be had", count, (int)most));
   return (int32_t)count;
@@ -68,7 +64,7 @@ for select, where it gives one permit. Never suspends.
 */
 static int l_semaphore_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  luaL_checktype(L, 1, LUA_TNUMBER);
+  rl_check_type(L, 1, LUA_TNUMBER);
   rl_semaphore_new(L, engine, &rl_semaphore_type, RL_SEMAPHORE_META,
                    check_count(L, 1, RILLE_PERMITS_MAX), UINT32_MAX);
   return 1;
@@ -139,9 +135,8 @@ static int l_semaphore_try_acquire(lua_State *L) {
 static void give_back(lua_State *L, struct rl_semaphore *semaphore,
                       int32_t count) {
   if (!rille_semaphore_give(&semaphore->core, count))
-    luaL_error(L, "more permits given back than were taken: %d of %d",
-               (int)count,
-               (int)(semaphore->core.limit - semaphore->core.available));
+    rl_error(L, "more permits given back than were taken: %d of %d", (int)count,
+             (int)(semaphore->core.limit - semaphore->core.available));
 }
 
 /***
@@ -176,7 +171,7 @@ kind `bulkhead_full`
 static int l_semaphore_call(lua_State *L) {
   struct rl_semaphore *semaphore = check_semaphore(L);
   struct rl_task *task;
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   task = rl_enter(L, semaphore->engine);
   if (rille_semaphore_take(&semaphore->core, 1))
     return rl_call_holding(L, semaphore->engine);
@@ -195,10 +190,10 @@ until they are given back. Never suspends.
 static int l_semaphore_resize(lua_State *L) {
   struct rl_semaphore *semaphore = check_semaphore(L);
   int32_t limit;
-  luaL_checktype(L, 2, LUA_TNUMBER);
+  rl_check_type(L, 2, LUA_TNUMBER);
   limit = check_count(L, 2, RILLE_PERMITS_MAX);
   if (!rille_semaphore_resize(&semaphore->core, limit))
-    luaL_argerror(L, 2, "somebody waits for more permits than that");
+    rl_arg_error(L, 2, "somebody waits for more permits than that");
   return 0;
 }
 

@@ -131,7 +131,7 @@ int rl_subscribe(lua_State *L) {
   } else if (lua_type(L, 2) != LUA_TSTRING) {
     rl_arg_error(L, 2,
                  lua_pushfstring(L, "string or table expected, got %s",
-                                 luaL_typename(L, 2)));
+                                 rl_push_shown(L, 2)));
   }
   subscription = new_subscription(L, engine, &intake, lua_gettop(L));
   if (broadcast->core.closed)

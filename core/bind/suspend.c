@@ -32,28 +32,28 @@ static const char *blocking_function(lua_State *L, lua_Debug *frame) {
 static int refuse_unyieldable(lua_State *L) {
   lua_Debug frame;
   const char *name = blocking_function(L, &frame);
-  return luaL_error(L,
-                    "cannot wait here: '%s' is running and Lua cannot suspend "
-                    "it (sort, gsub, tostring, require and finalizers are "
-                    "such); do the waiting before or after it",
-                    name != NULL ? name : "a finalizer");
+  return rl_error(L,
+                  "cannot wait here: '%s' is running and Lua cannot suspend "
+                  "it (sort, gsub, tostring, require and finalizers are "
+                  "such); do the waiting before or after it",
+                  name != NULL ? name : "a finalizer");
 }
 
 static int refuse(lua_State *L, struct rl_engine *engine) {
   if (engine->core.current != NULL) {
     if (!lua_isyieldable(L) || engine->running == NULL)
       return refuse_unyieldable(L);
-    return luaL_error(
+    return rl_error(
         L, "cannot wait here: this coroutine was resumed by Lua's own "
            "coroutine library, which would take the wait for a value; use "
            "rille.coroutine or call rille.install_coroutines() first");
   }
   if (rille_loop_running(&engine->core))
-    return luaL_error(
+    return rl_error(
         L, "cannot wait here: this is a callback of the event loop, not a "
            "task; start one with scope:go(), or use a call that never waits");
-  return luaL_error(L, "cannot wait here: not inside a task; call this from "
-                       "a function given to rille.run()");
+  return rl_error(L, "cannot wait here: not inside a task; call this from "
+                     "a function given to rille.run()");
 }
 
 static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {

@@ -52,7 +52,7 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
   task->thread = rl_thread_acquire(L, engine);
   if (!lua_checkstack(task->thread.L, count + LUA_MINSTACK)) {
     rl_thread_release(engine, task->thread);
-    luaL_error(L, "too many arguments for a task");
+    rl_error(L, "too many arguments for a task");
   }
   rl_thread_load(L, task, base, count);
   task->core.daemon = spawn->daemon;
@@ -92,16 +92,15 @@ const char *rl_push_task_name(lua_State *L, int index) {
   return lua_tostring(L, -1);
 }
 
-/* Pushes "file:line" of where the task at `index` was started. */
+/* Pushes ", started at file:line" of the task at `index`; or "", if that was
+ * no line of Lua. */
 static void push_site(lua_State *L, int index) {
   const struct rl_task *task = lua_touserdata(L, index);
   lua_getiuservalue(L, index, RL_TASK_SITE);
-  if (lua_type(L, -1) != LUA_TSTRING || task->line == 0) {
-    lua_pop(L, 1);
-    lua_pushliteral(L, "C");
-    return;
-  }
-  lua_pushfstring(L, "%s:%d", lua_tostring(L, -1), task->line);
+  if (lua_type(L, -1) != LUA_TSTRING || task->line == 0)
+    lua_pushliteral(L, "");
+  else
+    lua_pushfstring(L, ", started at %s:%d", lua_tostring(L, -1), task->line);
   lua_replace(L, -2);
 }
 
@@ -122,9 +121,9 @@ void rl_push_failure_text(lua_State *L, int index, int error) {
   push_site(L, index);
   if (lua_getfield(L, base + 1, "trace") != LUA_TSTRING)
     lua_pushliteral(L, "(no traceback)"), lua_replace(L, -2);
-  lua_pushfstring(L, "%s\n  in %s, started at %s\n%s",
-                  lua_tostring(L, base + 2), lua_tostring(L, base + 3),
-                  lua_tostring(L, base + 4), lua_tostring(L, base + 5));
+  lua_pushfstring(L, "%s\n  in %s%s\n%s", lua_tostring(L, base + 2),
+                  lua_tostring(L, base + 3), lua_tostring(L, base + 4),
+                  lua_tostring(L, base + 5));
   lua_replace(L, base + 1);
   lua_settop(L, base + 1);
 }
@@ -335,7 +334,7 @@ static int l_task_await(lua_State *L) {
   struct rl_task *task = rl_check(L, 1, &rl_task_type);
   struct rl_task *self = rl_enter(L, engine);
   lua_settop(L, 1);
-  luaL_argcheck(L, task != self, 1, "a task cannot await itself");
+  rl_check_arg(L, task != self, 1, "a task cannot await itself");
   task->core.awaited = 1;
   if (rille_task_ended(&task->core))
     return rl_return(L, self, rl_push_task_result(L, engine, 1));
@@ -406,11 +405,11 @@ static int l_task_traceback(lua_State *L) {
   struct rl_task *task = rl_check(L, 1, &rl_task_type);
   rl_push_task_name(L, 1);
   push_site(L, 1);
-  lua_pushfstring(L, "%s (%s), started at %s", lua_tostring(L, -2),
+  lua_pushfstring(L, "%s (%s)%s", lua_tostring(L, -2),
                   rille_task_status_name(&task->core), lua_tostring(L, -1));
   if (!rille_task_ended(&task->core)) {
     lua_State *co = task->waiting != NULL ? task->waiting : task->thread.L;
-    luaL_traceback(L, co, lua_tostring(L, -1), 0);
+    rl_push_traceback(L, co, lua_tostring(L, -1), 0);
     return 1;
   }
   rl_push_task_info(L, 1);

@@ -234,7 +234,8 @@ static int l_every_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   int64_t period = rl_check_span(L, 1);
   struct rl_alarm *ticker;
-  luaL_argcheck(L, period > 0, 1, "a period of more than 0 seconds expected");
+  if (period <= 0)
+    rl_type_error(L, 1, "a period of more than 0 seconds");
   lua_settop(L, 2);
   rl_check_options(L, 2, names);
   ticker = new_alarm(L, engine, &rl_ticker_type, RL_TICKER_META, &ticker_source,

@@ -18,7 +18,7 @@ void rl_channel_grow(lua_State *L, struct rl_channel *channel, int index) {
   struct rille_channel *core = &channel->core;
   uint32_t before = core->ring, ring = ring_for(core->capacity, before);
   if (ring == before || ring > INT32_MAX)
-    luaL_error(L, "the channel's buffer is too large");
+    rl_error(L, "the channel's buffer is too large");
   lua_createtable(L, (int)ring, 0);
   if (core->ring != before) { /* a finalizer has made it grow already */
     lua_pop(L, 1);

@@ -70,7 +70,7 @@ local traces = setmetatable({}, {__mode = "k"})
 
 local function note(err)
   if not rille.is_cancellation(err) then
-    traces[rille.current()] = debug.traceback(tostring(err), 2)
+    traces[rille.current()] = core.traceback(tostring(err), 1)
   end
   return core.note_traceback(err)
 end

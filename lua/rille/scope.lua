@@ -163,12 +163,12 @@ function methods.close(s)
   local state, mine = core.state(s)
   if state == "ended" then return true end
   if not mine then
-    error(("scope '%s' can be closed only by the task that opened it"):format(s:name()), 2)
+    core.misuse(("scope '%s' can be closed only by the task that opened it"):format(s:name()))
   end
   local inner = core.innermost()
   if inner ~= s then
-    error(("scope '%s' cannot be closed before scope '%s', which is open inside it")
-      :format(s:name(), inner:name()), 2)
+    core.misuse(("scope '%s' cannot be closed before scope '%s', which is open inside it")
+      :format(s:name(), inner:name()))
   end
   return leave(s, true, true)
 end
@@ -179,7 +179,7 @@ core.scope_meta.__close = function(s, err)
   local state, mine = core.state(s)
   if state == "ended" then return end
   if not mine then
-    error(("scope '%s' can be closed only by the task that opened it"):format(s:name()), 2)
+    core.misuse(("scope '%s' can be closed only by the task that opened it"):format(s:name()))
   end
   local ok, left = leave(s, err == nil, err == nil or err)
   if not ok then error(left, 0) end
@@ -235,6 +235,7 @@ end
 -- @tparam[opt] table opts
 -- @return the channel
 function methods.channel(s, capacity, opts)
+  core.state(s)
   return core.own(s, rille.channel(capacity, opts))
 end
 
@@ -243,13 +244,14 @@ end
 -- @tparam[opt] table opts as for `rille.broadcast`
 -- @return the broadcast
 function methods.broadcast(s, opts)
+  core.state(s)
   return core.own(s, rille.broadcast(opts))
 end
 
 -- For parts: the scope to which what function `name` makes now belongs.
 function core.innermost_scope(name)
   local task = rille.current()
-  if not task then error(("rille.%s can be called only inside a task"):format(name), 3) end
+  if not task then core.misuse(("rille.%s can be called only inside a task"):format(name)) end
   return core.innermost() or task:scope()
 end
 

@@ -170,7 +170,7 @@ local function check_caller(pool, name)
   local task = rille.current()
   for _, worker in ipairs(pool.tasks) do
     if worker == task then
-      error(("a handler cannot %s its own pool: it would wait for itself"):format(name), 3)
+      core.misuse(("a handler cannot %s its own pool: it would wait for itself"):format(name))
     end
   end
 end
@@ -306,7 +306,7 @@ end
 -- @raise when the pool was made without `results`
 function methods.results(object)
   return state_of(object, "results").output
-    or error("the worker pool has no results: make it with results = true", 2)
+    or core.misuse "the worker pool has no results: make it with results = true"
 end
 
 --- Never suspends.
