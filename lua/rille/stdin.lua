@@ -13,6 +13,7 @@ core.load "rille.common"
 core.load "rille.reader"
 core.load "rille.fs_request"
 
+local buffers = core.load "rille.byte_buffer"
 local uv = rille.uv()
 
 local CHUNK <const> = 65536
@@ -75,7 +76,7 @@ local function fill()
   if core.prompting then return nil, prompt_error() end
   local kind = uv.guess_handle(0)
   if kind == "file" then
-    local function keep(data) core.reader_keep(state.reader, data) end
+    local function keep(data) buffers.keep(state.reader, data) end
     local data, err = core.request("the standard input", keep, uv.fs_read, 0, CHUNK, -1)
     return data ~= "" and data or nil, err
   end
