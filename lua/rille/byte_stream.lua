@@ -132,7 +132,8 @@ end
 --- Reads the next bytes: as many as there are, or exactly `n`. Suspends until
 -- they have come.
 -- @function byte_stream:read
--- @tparam[opt] integer|string n; or "l": as `read_line`, "a": as `read_all`
+-- @tparam[opt] integer|string n; of a process also "l": as `read_line`, and
+-- "a": as `read_all`
 -- @treturn string the bytes; fewer than `n` only at the end of the stream; nil
 -- and an error: kind `closed` at the end, `io` when the connection has failed
 -- @raise cancelled: what has come is still there; when another task reads
@@ -140,8 +141,8 @@ end
 function methods.read(stream, n)
   local buffer = state_of(stream, "read")
   if n == nil then return buffers.read(buffer, stream) end
-  if n == "l" then return read_line(buffer, check_limit(buffer), stream) end
-  if n == "a" then return buffers.read_all(buffer, math.huge, stream) end
+  if buffer.as_file and n == "l" then return read_line(buffer, math.huge, stream) end
+  if buffer.as_file and n == "a" then return buffers.read_all(buffer, math.huge, stream) end
   core.check(n, "count", "read", 1)
   return buffers.read_exactly(buffer, n, stream)
 end
