@@ -88,7 +88,7 @@ describe("the benchmarks", function()
       local missed, found = judge(6901)
       assert.is_false(missed.met)
       local titled = {{name = "luv", title = "luv"}}
-      assert.matches("idle: memory, bytes more than luv | 6001 | +<= 6000 | MISSED",
+      assert.matches("idle: memory, bytes more than luv | +6001 | +<= 6000 | MISSED",
         report.verdicts(found.verdicts, titled))
     end)
 
