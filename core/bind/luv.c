@@ -46,12 +46,22 @@ static int l_luv_run(lua_State *L) {
   return lua_gettop(L);
 }
 
-/* Guards the `run` of the luv module at the top. */
-static void guard_run(lua_State *L) {
+/* walk(fn): luv's own takes every handle for one of its own, and ends the
+ * process at the first of the engine's. */
+static int l_luv_walk(lua_State *L) {
+  return luaL_error(L, "uv.walk cannot be used on a loop that is not luv's "
+                       "alone; rille.testing.leaks() lists what is open");
+}
+
+/* Guards what cannot be called on a shared loop, in the luv module at the
+ * top. */
+static void guard_luv(lua_State *L) {
   rl_push_engine(L);
   lua_getfield(L, -2, "run");
   lua_pushcclosure(L, l_luv_run, 2);
   lua_setfield(L, -2, "run");
+  lua_pushcfunction(L, l_luv_walk);
+  lua_setfield(L, -2, "walk");
 }
 
 /* Pushes the path of luv's library, or raises. */
@@ -83,7 +93,7 @@ static int l_luv_open(lua_State *L) {
   set_loop(engine->main, rille_loop_uv(&engine->core));
   lua_pushcfunction(L, open);
   lua_call(L, 0, 1);
-  guard_run(L);
+  guard_luv(L);
   return 1;
 }
 
@@ -144,7 +154,7 @@ void rl_open_luv(lua_State *L) {
   }
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (lua_getfield(L, -1, "luv") == LUA_TTABLE)
-    guard_run(L);
+    guard_luv(L);
   lua_settop(L, engine);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_pushvalue(L, engine);
