@@ -50,14 +50,21 @@ end
 
 function set_meta.__index.is_closed() return false end
 
---- Lets close(state) be called when the scope ends. Returns the set that the
--- state is in: `set[state] = nil` takes it out.
-function M.own(scope, state, close)
-  local set = sets[scope]
-  if not set then
-    set = core.own(scope, setmetatable({}, set_meta))
-    sets[scope] = set
+-- Raises, with the handle closed, if the scope has ended.
+local function new_set(scope, state)
+  local ok, set = pcall(core.own, scope, setmetatable({}, set_meta))
+  if not ok then
+    state.handle:close()
+    error(set, 0)
   end
+  sets[scope] = set
+  return set
+end
+
+--- Lets close(state) be called when the scope ends. Returns the set that the
+-- state is in: `set[state] = nil` takes it out. Raises if it has ended.
+function M.own(scope, state, close)
+  local set = core.state(scope) ~= "ended" and sets[scope] or new_set(scope, state)
   set[state] = close
   return set
 end
