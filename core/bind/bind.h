@@ -5,9 +5,11 @@
  * results. The prefix rl_ is the binding's own; nothing here is public.
  *
  * Every function of the module has the engine's userdata as its first
- * upvalue. Every userdata begins with a pointer to its rl_type; a receiver is
- * known by that and by its size, never by its metatable, which a script can
- * change.
+ * upvalue. Every userdata begins with an rl_head: its rl_type, and the number
+ * of the engine that made it. A receiver is known by that and by its size,
+ * never by its metatable, which a script can change. A state has one open
+ * engine at most, but objects of closed ones may still be about: what they
+ * point to may be gone, so they are refused wherever they turn up.
  *
  * A struct that the core has linked somewhere is anchored while it is: a live
  * task and its coroutine in tables of the engine, an open scope likewise, a
@@ -44,6 +46,12 @@ struct rl_type {
    * send is asked of what only gives. */
   struct rille_source *(*source)(void *object, bool sends);
   rl_push_case *push;
+};
+
+/* What every object begins with. */
+struct rl_head {
+  const struct rl_type *type;
+  uint32_t engine; /* rl_engine.number */
 };
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
@@ -111,6 +119,7 @@ struct rl_protector {
 
 struct rl_engine {
   const struct rl_type *type;
+  uint32_t number; /* of the engines of its state, from 1 */
   struct rille_engine core;
   lua_State *main;
   lua_State *from;          /* who drives the loop */
@@ -144,7 +153,7 @@ enum rl_task_slot {
 };
 
 struct rl_task {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_task core;
   struct rl_thread thread;
   lua_State *waiting; /* the coroutine in which it is parked, or NULL */
@@ -173,7 +182,7 @@ struct rl_frame {
 };
 
 struct rl_scope {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_scope core;
   struct rl_frame frame; /* whose block it is: see suspend.c */
   uint32_t failures;     /* in info.errors */
@@ -183,6 +192,11 @@ struct rl_scope {
   bool report;           /* failures go to stderr at once: the host's root */
   bool starved;          /* there was no memory to note a failure */
 };
+
+static inline struct rl_head rl_head(const struct rl_engine *engine,
+                                     const struct rl_type *type) {
+  return (struct rl_head){type, engine->number};
+}
 
 static inline struct rl_task *rl_task_of(struct rille_task *task) {
   return RILLE_ENTRY(task, struct rl_task, core);
@@ -204,19 +218,37 @@ static inline void rl_settop(lua_State *L, int top) {
 
 /* helpers.c: arguments, options, times */
 
-/* The object of `type` at `index`, or NULL. */
+/* The object of `type` at `index`, or NULL; raises if it is one of an engine
+ * that is closed, unless that is the running function's own. */
 void *rl_test(lua_State *L, int index, const struct rl_type *type);
 
 /* The same; raises an argument error. */
 void *rl_check(lua_State *L, int index, const struct rl_type *type);
 
-/* The engine of the running function; raises when it is closed. */
+/* The same in a function of `engine`, which is known already. */
+void *rl_test_of(lua_State *L, const struct rl_engine *engine, int index,
+                 const struct rl_type *type);
+void *rl_check_of(lua_State *L, const struct rl_engine *engine, int index,
+                  const struct rl_type *type);
+
+/* The engine of the running function, open or not; NULL without one. */
+struct rl_engine *rl_engine_known(lua_State *L);
+
+/* The same; raises when it is closed. */
 struct rl_engine *rl_engine(lua_State *L);
 
-/* The engine of L's registry: pushed, set from the top, or NULL. */
+/* The engine of L's registry, which may be closed: pushed, set from the top,
+ * or NULL. */
 void rl_push_engine(lua_State *L);
 void rl_keep_engine(lua_State *L);
 struct rl_engine *rl_engine_find(lua_State *L);
+
+/* The engine of L if it is open; else raises. For functions that are not the
+ * module's. */
+struct rl_engine *rl_engine_open(lua_State *L);
+
+/* The engine at `index`, or NULL. */
+struct rl_engine *rl_to_engine(lua_State *L, int index);
 
 /* Pushes the user value `slot` of the engine; false if there is none. */
 void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot);
@@ -601,7 +633,19 @@ struct rl_library {
 void rl_load_library(lua_State *L, const struct rl_library *wanted,
                      void *functions);
 
-/* The loop of a luv that is loaded, or NULL. */
+/* Raises if no file can be opened at all: then nothing that was not found is
+ * known to be missing. */
+void rl_check_descriptors(lua_State *L, const char *name);
+
+/* The loop for an engine that is given none: that of a luv which was loaded
+ * before, or the one that luv was left with by the last engine; or NULL. */
 uv_loop_t *rl_luv_loop(lua_State *L);
+
+/* The engine has been opened: a luv that another engine had on its loop comes
+ * along. */
+void rl_luv_follow(lua_State *L, struct rl_engine *engine);
+
+/* The engine is about to be closed: a loop of its own that luv is on stays. */
+void rl_luv_keep(lua_State *L, struct rl_engine *engine);
 
 #endif

@@ -17,15 +17,22 @@ static struct rl_channel *check_channel(lua_State *L) {
   return rl_check(L, 1, &rl_channel_type);
 }
 
-struct rl_channel *rl_check_receiver(lua_State *L) {
-  void *channel = rl_test(L, 1, &rl_channel_type);
+/* The channel, subscription or inlet at 1, for a function of `engine`. */
+static struct rl_channel *receiver_of(lua_State *L,
+                                      const struct rl_engine *engine) {
+  void *channel = rl_test_of(L, engine, 1, &rl_channel_type);
   if (channel == NULL)
-    channel = rl_test(L, 1, &rl_subscription_type);
+    channel = rl_test_of(L, engine, 1, &rl_subscription_type);
   if (channel == NULL)
-    channel = rl_test(L, 1, &rl_inlet_type);
+    channel = rl_test_of(L, engine, 1, &rl_inlet_type);
   if (channel == NULL)
     luaL_typeerror(L, 1, "rille channel or subscription");
   return channel;
+}
+
+struct rl_channel *rl_check_receiver(lua_State *L) {
+  void *channel = rl_test(L, 1, &rl_channel_type);
+  return channel != NULL ? channel : receiver_of(L, rl_engine_known(L));
 }
 
 static uint32_t ring_for(uint32_t capacity, uint32_t ring) {
@@ -145,7 +152,8 @@ static int push_closed(lua_State *L, struct rl_engine *engine, int index) {
   if (channel->failed)
     lua_getiuservalue(L, index, CHANNEL_ERROR);
   else
-    rl_push_error(L, engine, "closed", "the %s is closed", channel->type->name);
+    rl_push_error(L, engine, "closed", "the %s is closed",
+                  channel->head.type->name);
   return 2;
 }
 
@@ -185,7 +193,7 @@ Sends a value. Suspends while the channel is full.
 */
 static int l_channel_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_of(L, engine, 1, &rl_channel_type);
   struct rl_task *task;
   rl_check_value(L, 2);
   task = rl_enter(L, engine);
@@ -221,7 +229,7 @@ Receives the next value. Suspends while there is none.
 */
 static int l_channel_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = receiver_of(L, engine);
   struct rl_task *task = rl_enter(L, engine);
   enum rille_transfer_kind kind;
   rl_settop(L, 1);
@@ -240,7 +248,7 @@ Sends if that need not wait. Never suspends.
 */
 static int l_channel_try_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_of(L, engine, 1, &rl_channel_type);
   rl_check_value(L, 2);
   lua_settop(L, 2);
   switch (rl_channel_send(L, channel, 1)) {
@@ -264,7 +272,7 @@ Receives what is there. Never suspends.
 */
 static int l_channel_try_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = receiver_of(L, engine);
   enum rille_transfer_kind kind;
   lua_settop(L, 1);
   if (recv_value(L, channel, 1, &kind))
@@ -272,7 +280,8 @@ static int l_channel_try_recv(lua_State *L) {
   if (kind == RILLE_CLOSED)
     return push_closed(L, engine, 1);
   lua_pushnil(L);
-  rl_push_error(L, engine, "empty", "the %s is empty", channel->type->name);
+  rl_push_error(L, engine, "empty", "the %s is empty",
+                channel->head.type->name);
   return 2;
 }
 
@@ -309,7 +318,7 @@ Receives a batch. Suspends for the first value only.
 */
 static int l_channel_recv_many(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = receiver_of(L, engine);
   lua_Integer max = luaL_checkinteger(L, 2);
   struct rl_task *task;
   luaL_argcheck(L, max >= 1, 2, "at least 1 expected");
@@ -423,7 +432,7 @@ that nobody wants more. Suspends unless it is closed.
 */
 static int l_channel_wait_closed(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_of(L, engine, 1, &rl_channel_type);
   struct rl_task *task = rl_enter(L, engine);
   lua_settop(L, 1);
   if (!channel->core.closed)
@@ -453,7 +462,7 @@ static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
 /* __call: `for value in channel do`. */
 static int l_channel_iterate(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = receiver_of(L, engine);
   struct rl_task *task = rl_enter(L, engine);
   enum rille_transfer_kind kind;
   rl_settop(L, 1);
@@ -594,7 +603,7 @@ static int l_channel_new(lua_State *L) {
     luaL_argerror(L, 2, "option 'overflow' needs a capacity of at least 1");
   rl_option(L, 2, "on_drop", LUA_TFUNCTION);
   channel = lua_newuserdatauv(L, sizeof *channel, CHANNEL_SLOTS);
-  *channel = (struct rl_channel){.type = &rl_channel_type};
+  *channel = (struct rl_channel){.head = rl_head(engine, &rl_channel_type)};
   rille_channel_init(&channel->core, capacity, (enum rille_overflow)overflow);
   channel->core.id = ++engine->core.objects_made;
   lua_insert(L, -2);

@@ -10,7 +10,7 @@
 #include "bind.h"
 
 struct rl_channel {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_channel core;
   bool failed; /* closed with an error */
 };

@@ -5,37 +5,74 @@
 
 static const char engine_key = 0;
 
+static int raise_closed(lua_State *L) {
+  return luaL_error(L, "the rille engine is closed");
+}
+
+/* What a function's upvalue is, only the debug library can change. */
+struct rl_engine *rl_engine_known(lua_State *L) {
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (engine == NULL || engine->type != &rl_engine_type)
+    engine = rl_engine_find(L); /* it is called by one of ours */
+  return engine;
+}
+
 /* A light userdata has no length; what has one and is no userdata has no
  * address. */
-void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object;
+void *rl_test_of(lua_State *L, const struct rl_engine *engine, int index,
+                 const struct rl_type *type) {
+  struct rl_head *object;
   if (lua_rawlen(L, index) < type->size)
     return NULL;
   object = lua_touserdata(L, index);
-  return object != NULL && *object == type ? (void *)object : NULL;
+  if (object == NULL || object->type != type)
+    return NULL;
+  if (engine == NULL || object->engine != engine->number)
+    raise_closed(L);
+  return object;
 }
 
-void *rl_check(lua_State *L, int index, const struct rl_type *type) {
-  void *object = rl_test(L, index, type);
+void *rl_test(lua_State *L, int index, const struct rl_type *type) {
+  return rl_test_of(L, rl_engine_known(L), index, type);
+}
+
+void *rl_check_of(lua_State *L, const struct rl_engine *engine, int index,
+                  const struct rl_type *type) {
+  void *object = rl_test_of(L, engine, index, type);
   if (object == NULL)
     luaL_typeerror(L, index, lua_pushfstring(L, "rille %s", type->name));
   return object;
 }
 
-/* What a function's upvalue is, only the debug library can change. */
+void *rl_check(lua_State *L, int index, const struct rl_type *type) {
+  return rl_check_of(L, rl_engine_known(L), index, type);
+}
+
 struct rl_engine *rl_engine(lua_State *L) {
-  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-  if (engine == NULL || engine->type != &rl_engine_type)
-    engine = rl_engine_find(L); /* a function of somebody else's module */
+  struct rl_engine *engine = rl_engine_known(L);
   if (engine == NULL || engine->core.loop == NULL)
-    luaL_error(L, "the rille engine is closed");
+    raise_closed(L);
   return engine;
+}
+
+struct rl_engine *rl_engine_open(lua_State *L) {
+  struct rl_engine *engine = rl_engine_find(L);
+  if (engine == NULL || engine->core.loop == NULL)
+    raise_closed(L);
+  return engine;
+}
+
+struct rl_engine *rl_to_engine(lua_State *L, int index) {
+  struct rl_engine *engine = NULL;
+  if (lua_rawlen(L, index) >= sizeof *engine)
+    engine = lua_touserdata(L, index);
+  return engine != NULL && engine->type == &rl_engine_type ? engine : NULL;
 }
 
 struct rl_engine *rl_engine_find(lua_State *L) {
   struct rl_engine *engine;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
-  engine = rl_test(L, -1, &rl_engine_type);
+  engine = rl_to_engine(L, -1);
   lua_pop(L, 1);
   return engine;
 }

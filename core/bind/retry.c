@@ -8,7 +8,7 @@
 #include "bind.h"
 
 struct rl_retry {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_retry core;
 };
 
@@ -20,7 +20,7 @@ static int l_retry_plan(lua_State *L) {
   double retries = luaL_checknumber(L, 1);
   struct rl_retry *plan = lua_newuserdatauv(L, sizeof *plan, 0);
   struct rille_backoff *backoff = &plan->core.backoff;
-  plan->type = &rl_retry_type;
+  plan->head = rl_head(engine, &rl_retry_type);
   plan->core.max_retries = retries < 9e18 ? (int64_t)retries : INT64_MAX;
   plan->core.max_elapsed = rl_check_span(L, 2);
   backoff->initial = rl_check_span(L, 3);

@@ -95,7 +95,7 @@ static struct rl_scope *check_open(lua_State *L, struct rl_engine *engine) {
 
 struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine) {
   struct rl_scope *scope = lua_newuserdatauv(L, sizeof *scope, RL_SCOPE_SLOTS);
-  *scope = (struct rl_scope){.type = &rl_scope_type};
+  *scope = (struct rl_scope){.head = rl_head(engine, &rl_scope_type)};
   scope->core.grace = RL_GRACE;
   rl_push_slot(L, engine, RL_SCOPE_META);
   lua_setmetatable(L, -2);

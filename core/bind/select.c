@@ -17,7 +17,7 @@ struct rl_case {
 };
 
 struct rl_selector {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_waiter *waiters; /* behind the cases, in the same memory */
   uint32_t count;
   bool ordered;
@@ -181,7 +181,7 @@ static struct rl_selector *new_selector(lua_State *L,
   size = sizeof *selector + each * count;
   selector = lua_newuserdatauv(L, size, SELECTOR_SLOTS);
   memset((void *)selector, 0, size);
-  selector->type = &rl_selector_type;
+  selector->head = rl_head(engine, &rl_selector_type);
   selector->count = count;
   selector->waiters = (struct rille_waiter *)(void *)&selector->cases[count];
   read_options(L, selector, 3);

@@ -68,8 +68,8 @@ static struct rl_subscription *new_subscription(lua_State *L,
                                                 int on_drop) {
   struct rl_subscription *subscription =
       lua_newuserdatauv(L, sizeof *subscription, SUBSCRIPTION_SLOTS);
-  *subscription =
-      (struct rl_subscription){.channel.type = &rl_subscription_type};
+  *subscription = (struct rl_subscription){
+      .channel.head = rl_head(engine, &rl_subscription_type)};
   rille_channel_init(&subscription->channel.core, intake->buffer,
                      intake->overflow);
   subscription->channel.core.id = ++engine->core.objects_made;

@@ -25,7 +25,7 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
                                 const struct rl_spawn *spawn) {
   struct rl_task *task = lua_newuserdatauv(L, sizeof *task, RL_TASK_SLOTS);
   lua_Debug caller;
-  *task = (struct rl_task){.type = &rl_task_type};
+  *task = (struct rl_task){.head = rl_head(engine, &rl_task_type)};
   rl_push_slot(L, engine, RL_TASK_META);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, spawn->scope_index);
