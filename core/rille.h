@@ -84,7 +84,8 @@ void rille_report(lua_State *L);
  * loop of the engine's own, that loop and luv's handles live as long as L: an
  * engine that is opened next without a loop gets that one, and lua_close ends
  * it. luv itself is always on the loop of the engine opened last: where that
- * was a host's, keep it open until lua_close, or leave luv alone.
+ * was a host's, keep it open until lua_close, and let it turn once before, when
+ * luv's handles are closed: their callbacks look for L.
  */
 void rille_close(lua_State *L);
 
