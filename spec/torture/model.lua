@@ -406,7 +406,7 @@ Alarm.__index = Alarm
 
 --- An alarm, for a case of a select: it fires once.
 function model.after(seconds)
-  return setmetatable({ due = now() + seconds }, Alarm)
+  return setmetatable({ due = now() + seconds, queue = {} }, Alarm)
 end
 
 local function alarm_case(alarm)
@@ -415,6 +415,7 @@ local function alarm_case(alarm)
     return true
   end
   return {
+    queue = alarm.queue,
     ready = function() return not alarm.taken and alarm.due <= now() end,
     take = take_it,
     start = function(place)
@@ -535,7 +536,6 @@ end
 function Selector:in_use()
   for _, place in ipairs(self.places) do
     if place.queue and index_of(place.queue, place) then return true end
-    if place.timer and index_of(model.timers(), place.timer) then return true end
   end
 end
 

@@ -293,10 +293,8 @@ end
 -- Waits for the tasks of the scope; whether it had to.
 local function join(scope)
   local waited = false
-  if not scope.closing then
-    scope.closing = true
-    settle(scope)
-  end
+  scope.closing = true
+  settle(scope)
   while scope.active > 0 do
     waited = true
     wait({ { queue = scope.idle } }, nil, true)
@@ -415,6 +413,5 @@ model.wait, model.fire, model.first, model.fire_all = wait, fire, first, fire_al
 model.enter, model.raise, model.remove = enter, raise, remove
 model.start_timer, model.Task = start_timer, Task
 function model.current() return current end
-function model.timers() return timers end
 
 return model
