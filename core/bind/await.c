@@ -7,7 +7,7 @@
 #include "bind.h"
 
 struct rl_await {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_source source;
   bool done;
   int count; /* values, once done */
@@ -106,7 +106,7 @@ static int l_await(lua_State *L) {
   lua_settop(L, 1);
   rl_enter(L, engine);
   await = lua_newuserdatauv(L, sizeof *await, 1);
-  *await = (struct rl_await){.type = &rl_await_type};
+  *await = (struct rl_await){.head = rl_head(engine, &rl_await_type)};
   rille_source_init(&await->source, &await_source);
   rl_push_slot(L, engine, RL_AWAIT_META);
   lua_setmetatable(L, 2);
@@ -132,10 +132,10 @@ _Static_assert(sizeof(struct awaitable) <=
 static int awaitable_k(lua_State *L, int status, lua_KContext ctx) {
   struct rille_awaitable *awaitable = (struct rille_awaitable *)ctx;
   struct awaitable *own = (struct awaitable *)(void *)awaitable->private_;
-  if (rl_outcome(L, rl_engine(L), ctx, awaitable_k) == RILLE_CANCELLED) {
+  if (rl_outcome(L, rl_engine_open(L), ctx, awaitable_k) == RILLE_CANCELLED) {
     if (awaitable->cancel != NULL)
       awaitable->cancel(awaitable);
-    return rl_raise_cancellation(L, rl_engine(L));
+    return rl_raise_cancellation(L, rl_engine_open(L));
   }
   return own->k(L, status, own->ctx);
 }
@@ -143,7 +143,7 @@ static int awaitable_k(lua_State *L, int status, lua_KContext ctx) {
 int rille_wait(lua_State *L, struct rille_awaitable *awaitable,
                lua_KContext ctx, lua_KFunction k) {
   struct awaitable *own = (struct awaitable *)(void *)awaitable->private_;
-  struct rl_task *task = rl_enter(L, rl_engine(L));
+  struct rl_task *task = rl_enter(L, rl_engine_open(L));
   rille_source_init(&own->source, &await_source);
   own->k = k;
   own->ctx = ctx;

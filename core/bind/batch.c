@@ -79,7 +79,7 @@ Receives a batch. Suspends for the first value only.
 */
 int rl_channel_recv_many(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   lua_Integer max = check_most(L);
   struct rl_task *task;
   task = rl_enter(L, engine);
@@ -136,7 +136,7 @@ static lua_Integer fill_slots(lua_State *L, struct rl_channel *channel,
 /* Sends the values of the list at 2 from `next` on; at 3 is how many it has. */
 static int send_rest(lua_State *L, struct rl_engine *engine,
                      struct rl_task *task, lua_Integer next) {
-  struct rl_channel *channel = rl_check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, engine);
   lua_Integer count = lua_tointeger(L, 3);
   for (;; next++) {
     lua_settop(L, 3);
@@ -173,7 +173,7 @@ int rl_channel_send_many(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_task *task;
   lua_Integer count;
-  rl_check_channel(L);
+  rl_check_channel(L, engine);
   rl_check_type(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   count = (lua_Integer)lua_rawlen(L, 2);

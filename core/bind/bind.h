@@ -5,9 +5,11 @@
  * results. The prefix rl_ is the binding's own; nothing here is public.
  *
  * Every function of the module has the engine's userdata as its first
- * upvalue. Every userdata begins with a pointer to its rl_type; a receiver is
- * known by that and by its size, never by its metatable, which a script can
- * change.
+ * upvalue. Every userdata begins with an rl_head: its rl_type, and the number
+ * of the engine that made it. A receiver is known by that and by its size,
+ * never by its metatable, which a script can change. A state has one open
+ * engine at most, but objects of closed ones may still be about: what they
+ * point to may be gone, so they are refused wherever they turn up.
  *
  * A struct that the core has linked somewhere is anchored while it is: a live
  * task and its coroutine in tables of the engine, an open scope likewise, a
@@ -44,6 +46,12 @@ struct rl_type {
    * send is asked of what only gives. */
   struct rille_source *(*source)(void *object, bool sends);
   rl_push_case *push;
+};
+
+/* What every object begins with. */
+struct rl_head {
+  const struct rl_type *type;
+  uint32_t engine; /* rl_engine.number */
 };
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
@@ -111,6 +119,7 @@ struct rl_protector {
 
 struct rl_engine {
   const struct rl_type *type;
+  uint32_t number; /* of the engines of its state, from 1 */
   struct rille_engine core;
   lua_State *main;
   lua_State *from;          /* who drives the loop */
@@ -144,7 +153,7 @@ enum rl_task_slot {
 };
 
 struct rl_task {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_task core;
   struct rl_thread thread;
   lua_State *waiting; /* the coroutine in which it is parked, or NULL */
@@ -173,7 +182,7 @@ struct rl_frame {
 };
 
 struct rl_scope {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_scope core;
   struct rl_frame frame; /* whose block it is: see suspend.c */
   uint32_t failures;     /* in info.errors */
@@ -183,6 +192,11 @@ struct rl_scope {
   bool report;           /* failures go to stderr at once: the host's root */
   bool starved;          /* there was no memory to note a failure */
 };
+
+static inline struct rl_head rl_head(const struct rl_engine *engine,
+                                     const struct rl_type *type) {
+  return (struct rl_head){type, engine->number};
+}
 
 static inline struct rl_task *rl_task_of(struct rille_task *task) {
   return RILLE_ENTRY(task, struct rl_task, core);
@@ -237,26 +251,8 @@ lua_Integer rl_check_integer(lua_State *L, int index);
 /* Raises: no object of `type` is at `index`. */
 int rl_object_error(lua_State *L, int index, const struct rl_type *type);
 
-/* The object of `type` at `index`, or NULL. A light userdata has no length;
- * what has one and is no userdata has no address. */
-static inline void *rl_test(lua_State *L, int index,
-                            const struct rl_type *type) {
-  const struct rl_type *const *object;
-  if (lua_rawlen(L, index) < type->size)
-    return NULL;
-  object = lua_touserdata(L, index);
-  return object != NULL && *object == type ? (void *)object : NULL;
-}
-
-/* The same; raises an argument error. */
-static inline void *rl_check(lua_State *L, int index,
-                             const struct rl_type *type) {
-  void *object = rl_test(L, index, type);
-  if (RL_LIKELY(object != NULL))
-    return object;
-  rl_object_error(L, index, type);
-  return NULL;
-}
+/* Raises that the engine is closed. */
+int rl_closed_error(lua_State *L);
 
 /* A span of time, in ns, from seconds at `index`: negative counts as 0. */
 int64_t rl_check_span(lua_State *L, int index);
@@ -269,27 +265,85 @@ const char *rl_to_span(lua_State *L, int index, int64_t *span);
 
 /* helpers.c: options, times, types */
 
-/* The engine of a function whose upvalue is not the engine; raises when that
- * is closed. */
-struct rl_engine *rl_engine_elsewhere(lua_State *L);
-
-/* The engine of the running function; raises when it is closed. What a
- * function's upvalue is, only the debug library can change. */
-static inline struct rl_engine *rl_engine(lua_State *L) {
-  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-  if (RL_LIKELY(engine != NULL && engine->type == &rl_engine_type &&
-                engine->core.loop != NULL))
-    return engine;
-  return rl_engine_elsewhere(L);
-}
-
-/* The engine of L's registry: pushed, set from the top, or NULL. */
+/* The engine of L's registry, which may be closed: pushed, set from the top,
+ * or NULL. */
 void rl_push_engine(lua_State *L);
 void rl_keep_engine(lua_State *L);
 struct rl_engine *rl_engine_find(lua_State *L);
 
+/* The engine of L if it is open; else raises. For functions that are not the
+ * module's. */
+struct rl_engine *rl_engine_open(lua_State *L);
+
+/* The engine at `index`, or NULL. */
+struct rl_engine *rl_to_engine(lua_State *L, int index);
+
+/* The engine of the running function, open or not; NULL without one. What a
+ * function's upvalue is, only the debug library can change. */
+static inline struct rl_engine *rl_engine_known(lua_State *L) {
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (RL_LIKELY(engine != NULL && engine->type == &rl_engine_type))
+    return engine;
+  return rl_engine_find(L); /* it is called by one of ours */
+}
+
+/* The same; raises when it is closed. */
+static inline struct rl_engine *rl_engine(lua_State *L) {
+  struct rl_engine *engine = rl_engine_known(L);
+  if (!RL_LIKELY(engine != NULL && engine->core.loop != NULL))
+    rl_closed_error(L);
+  return engine;
+}
+
+/* The object of `type` at `index`, or NULL, in a function of `engine`; raises
+ * if it is one of another engine, which is closed. A light userdata has no
+ * length; what has one and is no userdata has no address. */
+static inline void *rl_test_of(lua_State *L, const struct rl_engine *engine,
+                               int index, const struct rl_type *type) {
+  struct rl_head *object;
+  if (lua_rawlen(L, index) < type->size)
+    return NULL;
+  object = lua_touserdata(L, index);
+  if (object == NULL || object->type != type)
+    return NULL;
+  if (!RL_LIKELY(engine != NULL && object->engine == engine->number))
+    rl_closed_error(L);
+  return object;
+}
+
+/* The same; raises an argument error where there is none. */
+static inline void *rl_check_of(lua_State *L, const struct rl_engine *engine,
+                                int index, const struct rl_type *type) {
+  void *object = rl_test_of(L, engine, index, type);
+  if (!RL_LIKELY(object != NULL))
+    rl_object_error(L, index, type);
+  return object;
+}
+
+/* Both for the engine of the running function, open or not. */
+static inline void *rl_test(lua_State *L, int index,
+                            const struct rl_type *type) {
+  return rl_test_of(L, rl_engine_known(L), index, type);
+}
+
+static inline void *rl_check(lua_State *L, int index,
+                             const struct rl_type *type) {
+  return rl_check_of(L, rl_engine_known(L), index, type);
+}
+
 /* Pushes the user value `slot` of the engine; false if there is none. */
 void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot);
+
+/* A span of time, in ns, from seconds at `index`: negative counts as 0. */
+int64_t rl_check_span(lua_State *L, int index);
+
+/* An instant likewise: never before 0. */
+#define rl_check_instant rl_check_span
+
+/* Converts the seconds at `index`; NULL, or what is wrong with them. */
+const char *rl_to_span(lua_State *L, int index, int64_t *span);
+
+/* helpers.c: options, times, types */
 
 void rl_push_seconds(lua_State *L, int64_t ns);
 
@@ -716,7 +770,19 @@ struct rl_library {
 void rl_load_library(lua_State *L, const struct rl_library *wanted,
                      void *functions);
 
-/* The loop of a luv that is loaded, or NULL. */
+/* Raises if no file can be opened at all: then nothing that was not found is
+ * known to be missing. */
+void rl_check_descriptors(lua_State *L, const char *name);
+
+/* The loop for an engine that is given none: that of a luv which was loaded
+ * before, or the one that luv was left with by the last engine; or NULL. */
 uv_loop_t *rl_luv_loop(lua_State *L);
+
+/* The engine has been opened: a luv that another engine had on its loop comes
+ * along. */
+void rl_luv_follow(lua_State *L, struct rl_engine *engine);
+
+/* The engine is about to be closed: a loop of its own that luv is on stays. */
+void rl_luv_keep(lua_State *L, struct rl_engine *engine);
 
 #endif

@@ -210,7 +210,7 @@ static int join(lua_State *L, struct rl_scope *scope, bool waited) {
  * tasks, out of reach of any cancellation, for they are in its reach. */
 static int l_scope_leave(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   bool ok = lua_toboolean(L, 2);
   lua_settop(L, 3);
   if (!ok && !rl_is_cancellation(L, engine->core.current, 3)) {
@@ -305,7 +305,7 @@ static void end_scope(lua_State *L, struct rl_engine *engine,
  * left in it and nobody is cancelled. Returns whether it did. */
 static int l_scope_quit(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   const struct rille_task *task = engine->core.current;
   bool plain = task != NULL && task->block == &scope->core &&
                task->top->by == NULL && scope->core.active == 0 &&
@@ -324,7 +324,7 @@ static int l_scope_quit(lua_State *L) {
  * raises: a failure, or the cancellation that comes from outside. */
 static int l_scope_finish(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   struct rille_task *task = engine->core.current;
   bool ok = lua_toboolean(L, 2), waited = lua_toboolean(L, 3);
   struct rille_cancel *by = task->top->by, *own = &scope->core.cancel;
@@ -402,9 +402,9 @@ static bool is_above(const struct rille_scope *scope,
  * one of those has opened. */
 static int l_scope_holds_up(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  const struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   const struct rl_scope *block =
-      lua_isnil(L, 2) ? NULL : rl_check(L, 2, &rl_scope_type);
+      lua_isnil(L, 2) ? NULL : rl_check_of(L, engine, 2, &rl_scope_type);
   const struct rille_task *waits = engine->core.current;
   bool holds = waits == &task->core;
   while (!holds && waits != NULL && !waits->daemon) {
@@ -424,7 +424,7 @@ static int l_scope_holds_up(lua_State *L) {
 static int l_scope_state(lua_State *L) {
   static const char *const names[] = {"open", "closing", "ended"};
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  const struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   lua_pushstring(L, names[scope->core.state]);
   lua_pushboolean(L, scope->core.opener != NULL &&
                          scope->core.opener == engine->core.current);
@@ -449,7 +449,7 @@ static int l_scope_has_info(lua_State *L) {
  * `s`, or nil. The scope at the top is one only for a host's tasks. */
 static int l_scope_inherited(lua_State *L) {
   const struct rl_engine *engine = rl_engine(L);
-  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  const struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   if (scope->secluded || &scope->core == engine->root)
     return lua_pushnil(L), 1;
   lua_getiuservalue(L, 1, RL_SCOPE_PARENT);
@@ -459,7 +459,7 @@ static int l_scope_inherited(lua_State *L) {
 /* fail(s, err): a cleanup of the scope has failed. */
 static int l_scope_fail(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  rl_check(L, 1, &rl_scope_type);
+  rl_check_of(L, engine, 1, &rl_scope_type);
   lua_settop(L, 2);
   rl_push_task(L, engine, rl_task_of(engine->core.current));
   rl_push_failure_text(L, 3, 2);
@@ -471,7 +471,7 @@ static int l_scope_fail(lua_State *L) {
  * is not cancelled. */
 static int l_scope_grace_left(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  const struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   const struct rille_cancel *by = scope->core.cancel.by;
   int64_t end = by != NULL ? rille_cancel_grace(by) : RILLE_FOREVER;
   if (end != RILLE_FOREVER)

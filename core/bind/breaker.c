@@ -27,7 +27,7 @@ enum {
 #define TIME_BUCKETS 10
 
 struct rl_breaker {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rl_engine *engine;
   struct rille_breaker core;
   struct rl_seen seen;
@@ -340,7 +340,8 @@ static struct rl_breaker *new_breaker(lua_State *L, struct rl_engine *engine,
   size_t bytes = rille_window_bytes(window->kind, window->size);
   struct rl_breaker *breaker =
       lua_newuserdatauv(L, sizeof *breaker + bytes, BREAKER_SLOTS);
-  *breaker = (struct rl_breaker){.type = &rl_breaker_type, .engine = engine};
+  *breaker = (struct rl_breaker){.head = rl_head(engine, &rl_breaker_type),
+                                 .engine = engine};
   breaker->core.window = *window;
   breaker->core.window.cells = breaker->cells;
   look(breaker);

@@ -203,8 +203,8 @@ static int l_broadcast_new(lua_State *L) {
   rl_check_options(L, 1, names);
   rl_read_intake(L, 1, &intake);
   broadcast = lua_newuserdatauv(L, sizeof *broadcast, BROADCAST_SLOTS);
-  *broadcast =
-      (struct rl_broadcast){.type = &rl_broadcast_type, .intake = intake};
+  *broadcast = (struct rl_broadcast){
+      .head = rl_head(engine, &rl_broadcast_type), .intake = intake};
   rille_broadcast_init(&broadcast->core);
   broadcast->core.id = ++engine->core.objects_made;
   lua_insert(L, 2);

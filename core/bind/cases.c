@@ -140,7 +140,7 @@ struct rl_selector *rl_selector_new(lua_State *L, struct rl_engine *engine) {
   size = sizeof *selector + each * count;
   selector = lua_newuserdatauv(L, size, SELECTOR_SLOTS);
   memset((void *)selector, 0, size);
-  selector->type = &rl_selector_type;
+  selector->head = rl_head(engine, &rl_selector_type);
   selector->count = count;
   selector->waiters = (struct rille_waiter *)(void *)&selector->cases[count];
   read_options(L, selector, 3);

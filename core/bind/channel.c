@@ -9,14 +9,11 @@
 const char *const rl_overflows[] = {"block", "drop_oldest", "drop_newest",
                                     "error", NULL};
 
-struct rl_channel *rl_check_channel(lua_State *L) {
-  return rl_check(L, 1, &rl_channel_type);
-}
-
-struct rl_channel *rl_check_other_receiver(lua_State *L) {
-  void *channel = rl_test(L, 1, &rl_subscription_type);
+struct rl_channel *rl_check_other_receiver(lua_State *L,
+                                           const struct rl_engine *engine) {
+  void *channel = rl_test_of(L, engine, 1, &rl_subscription_type);
   if (channel == NULL)
-    channel = rl_test(L, 1, &rl_inlet_type);
+    channel = rl_test_of(L, engine, 1, &rl_inlet_type);
   if (channel == NULL)
     rl_self_error(L, "channel or subscription");
   return channel;
@@ -33,7 +30,8 @@ int rl_push_closed(lua_State *L, struct rl_engine *engine, int index) {
   if (channel->failed)
     lua_getiuservalue(L, index, CHANNEL_ERROR);
   else
-    rl_push_error(L, engine, "closed", "the %s is closed", channel->type->name);
+    rl_push_error(L, engine, "closed", "the %s is closed",
+                  channel->head.type->name);
   return 2;
 }
 
@@ -73,7 +71,7 @@ Sends a value. Suspends while the channel is full.
 */
 static int l_channel_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, engine);
   struct rl_task *task;
   rl_check_value(L, 2);
   task = rl_enter(L, engine);
@@ -109,7 +107,7 @@ Receives the next value. Suspends while there is none.
 */
 static int l_channel_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   struct rl_task *task = rl_enter(L, engine);
   switch (rl_channel_recv(L, channel, 1)) {
   case RILLE_MUST_WAIT:
@@ -129,7 +127,7 @@ Sends if that need not wait. Never suspends.
 */
 static int l_channel_try_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, engine);
   rl_check_value(L, 2);
   lua_settop(L, 2);
   switch (rl_channel_send(L, channel, 1)) {
@@ -153,12 +151,13 @@ Receives what is there. Never suspends.
 */
 static int l_channel_try_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   lua_settop(L, 1);
   switch (rl_channel_recv(L, channel, 1)) {
   case RILLE_MUST_WAIT:
     lua_pushnil(L);
-    rl_push_error(L, engine, "empty", "the %s is empty", channel->type->name);
+    rl_push_error(L, engine, "empty", "the %s is empty",
+                  channel->head.type->name);
     return 2;
   case RILLE_CLOSED:
     return rl_push_closed(L, engine, 1);
@@ -174,7 +173,7 @@ wakes. Never suspends; idempotent.
 @param[opt] err what receivers get after the last value
 */
 static int l_channel_close(lua_State *L) {
-  struct rl_channel *channel = rl_check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, rl_engine_known(L));
   rl_engine(L);
   lua_settop(L, 2);
   if (!channel->core.closed && !lua_isnil(L, 2)) {
@@ -202,7 +201,7 @@ that nobody wants more. Suspends unless it is closed.
 */
 static int l_channel_wait_closed(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, engine);
   struct rl_task *task = rl_enter(L, engine);
   lua_settop(L, 1);
   if (!channel->core.closed)
@@ -213,7 +212,7 @@ static int l_channel_wait_closed(lua_State *L) {
 
 /* __close: without an error, whatever made the block end. */
 static int l_channel_leave(lua_State *L) {
-  rille_channel_close(&rl_check_channel(L)->core);
+  rille_channel_close(&rl_check_channel(L, rl_engine_known(L))->core);
   return 0;
 }
 
@@ -237,7 +236,7 @@ static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
 /* __call: `for value in channel do`. */
 static int l_channel_iterate(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   struct rl_task *task = rl_enter(L, engine);
   switch (rl_channel_recv(L, channel, 1)) {
   case RILLE_MUST_WAIT:
@@ -254,7 +253,7 @@ static int l_channel_iterate(lua_State *L) {
 @treturn number its capacity; math.huge if it is unbounded
 */
 static int l_channel_cap(lua_State *L) {
-  const struct rl_channel *channel = rl_check_receiver(L);
+  const struct rl_channel *channel = rl_check_receiver(L, rl_engine_known(L));
   if (channel->core.capacity == RILLE_UNBOUNDED)
     lua_pushnumber(L, HUGE_VAL);
   else
@@ -267,7 +266,7 @@ static int l_channel_cap(lua_State *L) {
 @treturn integer values in the buffer
 */
 static int l_channel_size(lua_State *L) {
-  lua_pushinteger(L, rl_check_receiver(L)->core.size);
+  lua_pushinteger(L, rl_check_receiver(L, rl_engine_known(L))->core.size);
   return 1;
 }
 
@@ -276,7 +275,7 @@ static int l_channel_size(lua_State *L) {
 @treturn boolean
 */
 static int l_channel_is_closed(lua_State *L) {
-  lua_pushboolean(L, rl_check_receiver(L)->core.closed);
+  lua_pushboolean(L, rl_check_receiver(L, rl_engine_known(L))->core.closed);
   return 1;
 }
 
@@ -294,7 +293,7 @@ static lua_Integer count_waiters(const struct rille_source *source) {
 `closed`
 */
 int rl_channel_stats(lua_State *L) {
-  const struct rl_channel *channel = rl_check_receiver(L);
+  const struct rl_channel *channel = rl_check_receiver(L, rl_engine_known(L));
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, channel->core.size);
   lua_setfield(L, -2, "size");
@@ -319,7 +318,7 @@ const char *rl_push_filling(lua_State *L, const struct rl_channel *channel) {
 }
 
 static int l_channel_tostring(lua_State *L) {
-  const struct rl_channel *channel = rl_check_channel(L);
+  const struct rl_channel *channel = rl_check_channel(L, rl_engine_known(L));
   lua_pushfstring(L, "rille.channel: channel#%d (%s)", (int)channel->core.id,
                   rl_push_filling(L, channel));
   return 1;
@@ -374,7 +373,7 @@ static int l_channel_new(lua_State *L) {
     rl_arg_error(L, 2, "option 'overflow' needs a capacity of at least 1");
   rl_option(L, 2, "on_drop", LUA_TFUNCTION);
   channel = lua_newuserdatauv(L, sizeof *channel, CHANNEL_SLOTS);
-  *channel = (struct rl_channel){.type = &rl_channel_type};
+  *channel = (struct rl_channel){.head = rl_head(engine, &rl_channel_type)};
   rille_channel_init(&channel->core, capacity, (enum rille_overflow)overflow);
   channel->core.id = ++engine->core.objects_made;
   lua_insert(L, -2);

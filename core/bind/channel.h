@@ -10,7 +10,7 @@
 #include "bind.h"
 
 struct rl_channel {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_channel core;
   bool failed; /* closed with an error */
 };
@@ -25,16 +25,22 @@ enum {
 
 /* channel.c */
 
-/* The channel at 1. */
-struct rl_channel *rl_check_channel(lua_State *L);
+/* The channel at 1, in a function of `engine`. */
+static inline struct rl_channel *
+rl_check_channel(lua_State *L, const struct rl_engine *engine) {
+  return rl_check_of(L, engine, 1, &rl_channel_type);
+}
 
-/* The subscription or inlet at 1. */
-struct rl_channel *rl_check_other_receiver(lua_State *L);
+/* The subscription or inlet at 1 likewise. */
+struct rl_channel *rl_check_other_receiver(lua_State *L,
+                                           const struct rl_engine *engine);
 
-/* The channel, subscription or inlet at 1. */
-static inline struct rl_channel *rl_check_receiver(lua_State *L) {
-  struct rl_channel *channel = rl_test(L, 1, &rl_channel_type);
-  return RL_LIKELY(channel != NULL) ? channel : rl_check_other_receiver(L);
+/* The channel, subscription or inlet at 1 likewise. */
+static inline struct rl_channel *
+rl_check_receiver(lua_State *L, const struct rl_engine *engine) {
+  struct rl_channel *channel = rl_test_of(L, engine, 1, &rl_channel_type);
+  return RL_LIKELY(channel != NULL) ? channel
+                                    : rl_check_other_receiver(L, engine);
 }
 
 /* Raises that nothing can be sent any more. */

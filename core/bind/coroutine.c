@@ -14,6 +14,15 @@
 static int resume_k(lua_State *L, int status, lua_KContext ctx);
 static int wrap_k(lua_State *L, int status, lua_KContext ctx);
 
+/* The open engine, or NULL: these functions may be Lua's own by now, and are
+ * then as such without an engine, and serve the next one. */
+static struct rl_engine *open_engine(lua_State *L) {
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (engine->core.loop == NULL)
+    engine = rl_engine_find(L);
+  return engine != NULL && engine->core.loop != NULL ? engine : NULL;
+}
+
 /* A coroutine between the task and the one that waits: until the engine has
  * resumed it nobody else may. The task's own always belongs to the engine. */
 static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
@@ -23,7 +32,7 @@ static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
 
 /* What is inside waits: so does L. */
 static int pass_outward(lua_State *L, lua_KFunction k) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = open_engine(L);
   own_between(L, engine, true);
   engine->waits = true;
   return lua_yieldk(L, 0, 0, k);
@@ -39,14 +48,14 @@ static int refuse(lua_State *L, lua_KFunction k) {
  * results, now on L; -1 and an error there; or -2: the task waits. */
 static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
                int count) {
-  bool inside = engine->running == L;
+  bool inside = engine != NULL && engine->running == L;
   int results = 0, status;
   if (inside) /* what cannot be suspended here cannot be further in */
     engine->running = lua_isyieldable(L) ? co : NULL;
   status = lua_resume(co, L, count, &results);
   if (inside)
     engine->running = L;
-  if (status == LUA_YIELD && engine->waits) {
+  if (status == LUA_YIELD && engine != NULL && engine->waits) {
     engine->waits = false;
     return -2;
   }
@@ -67,7 +76,8 @@ static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
  * resumed. */
 static bool feed(lua_State *L, struct rl_engine *engine, lua_State *co,
                  int count) {
-  if (lua_status(co) == LUA_YIELD && rl_is_owned(L, engine, co)) {
+  if (lua_status(co) == LUA_YIELD && engine != NULL &&
+      rl_is_owned(L, engine, co)) {
     lua_pushliteral(L, "cannot resume a coroutine that waits for the engine");
     return false;
   }
@@ -97,7 +107,7 @@ static int finish_resume(lua_State *L, int results) {
 }
 
 static int resume_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = rl_engine_open(L);
   lua_State *co = check_thread(L, 1);
   (void)status, (void)ctx;
   if (engine->running != L) /* by Lua's own resume: it waits on */
@@ -115,7 +125,7 @@ As Lua's own, but what it resumes may wait. Suspends when that does.
 @function coroutine.resume
 */
 static int l_coroutine_resume(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = open_engine(L);
   lua_State *co = check_thread(L, 1);
   int count = lua_gettop(L) - 1;
   if (!feed(L, engine, co, count))
@@ -145,7 +155,7 @@ static int finish_wrap(lua_State *L, lua_State *co, int results) {
 }
 
 static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = rl_engine_open(L);
   lua_State *co = check_thread(L, lua_upvalueindex(2));
   (void)status, (void)ctx;
   if (engine->running != L)
@@ -157,7 +167,7 @@ static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int l_wrap_call(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = open_engine(L);
   lua_State *co = check_thread(L, lua_upvalueindex(2));
   int count = lua_gettop(L);
   if (!feed(L, engine, co, count))
@@ -185,8 +195,8 @@ As Lua's own, but raises where a task itself would yield to the engine.
 @function coroutine.yield
 */
 static int l_coroutine_yield(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
-  struct rille_task *task = engine->core.current;
+  struct rl_engine *engine = open_engine(L);
+  struct rille_task *task = engine != NULL ? engine->core.current : NULL;
   if (task != NULL && rl_task_of(task)->thread.L == L)
     rl_error(L, "a task cannot yield a value to the engine; to let other "
                 "tasks run call rille.yield(), to hand values on use a "
@@ -202,8 +212,8 @@ too.
 */
 static int l_coroutine_close(lua_State *L) {
   lua_State *co = check_thread(L, 1);
-  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-  if (co != L && lua_status(co) == LUA_YIELD && engine->core.loop != NULL &&
+  struct rl_engine *engine = open_engine(L);
+  if (co != L && lua_status(co) == LUA_YIELD && engine != NULL &&
       rl_is_owned(L, engine, co))
     rl_error(L, "cannot close a coroutine that waits for the engine; "
                 "cancel its task");
@@ -212,6 +222,16 @@ static int l_coroutine_close(lua_State *L) {
   lua_insert(L, 1);
   lua_call(L, 1, LUA_MULTRET);
   return lua_gettop(L);
+}
+
+/* Pushes Lua's own coroutine.close, from the library at `index`, where ours may
+ * have taken its place, or an earlier engine's. */
+static void push_stock_close(lua_State *L, int index) {
+  lua_getfield(L, index, "close");
+  if (lua_tocfunction(L, -1) == l_coroutine_close) {
+    lua_getupvalue(L, -1, 2);
+    lua_replace(L, -2);
+  }
 }
 
 /* Pushes the engine's own coroutine library, built on Lua's at `index`. */
@@ -230,7 +250,7 @@ static void push_library(lua_State *L, int engine, int index) {
   lua_pushvalue(L, engine);
   luaL_setfuncs(L, functions, 1);
   lua_pushvalue(L, engine);
-  lua_getfield(L, index, "close");
+  push_stock_close(L, index);
   lua_pushcclosure(L, l_coroutine_close, 2);
   lua_pushvalue(L, -1);
   lua_setfield(L, index, "close");

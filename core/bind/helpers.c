@@ -5,19 +5,28 @@
 
 static const char engine_key = 0;
 
-struct rl_engine *rl_engine_elsewhere(lua_State *L) {
-  struct rl_engine *engine = rl_test(L, lua_upvalueindex(1), &rl_engine_type);
-  if (engine == NULL)
-    engine = rl_engine_find(L); /* a function of somebody else's module */
+int rl_closed_error(lua_State *L) {
+  return rl_error(L, "the rille engine is closed");
+}
+
+struct rl_engine *rl_engine_open(lua_State *L) {
+  struct rl_engine *engine = rl_engine_find(L);
   if (engine == NULL || engine->core.loop == NULL)
-    rl_error(L, "the rille engine is closed");
+    rl_closed_error(L);
   return engine;
+}
+
+struct rl_engine *rl_to_engine(lua_State *L, int index) {
+  struct rl_engine *engine = NULL;
+  if (lua_rawlen(L, index) >= sizeof *engine)
+    engine = lua_touserdata(L, index);
+  return engine != NULL && engine->type == &rl_engine_type ? engine : NULL;
 }
 
 struct rl_engine *rl_engine_find(lua_State *L) {
   struct rl_engine *engine;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
-  engine = rl_test(L, -1, &rl_engine_type);
+  engine = rl_to_engine(L, -1);
   lua_pop(L, 1);
   return engine;
 }

@@ -16,7 +16,7 @@ enum { LIMITER_NAME = 1, LIMITER_SLOTS = LIMITER_NAME };
 #define MOST_TOKENS INT64_C(1000000000000)
 
 struct rl_limiter {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_engine *engine;
   struct rille_limiter core;
   struct rl_seen seen;
@@ -343,7 +343,7 @@ static int l_limiter_new(lua_State *L) {
   struct rl_limiter *limiter;
   lua_settop(L, 4);
   limiter = lua_newuserdatauv(L, sizeof *limiter, LIMITER_SLOTS);
-  *limiter = (struct rl_limiter){.type = &rl_limiter_type};
+  *limiter = (struct rl_limiter){.head = rl_head(engine, &rl_limiter_type)};
   limiter->engine = &engine->core;
   rl_look(engine, &limiter->seen, &shift);
   limiter->burst = isinf(rate) || isinf(burst) ? RILLE_NEVER : (int64_t)burst;

@@ -5,7 +5,7 @@
 #include "bind.h"
 
 struct rl_mutex {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_lock core;
 };
 
@@ -67,7 +67,7 @@ can release it, and cannot take it twice. A source for select. Never suspends.
 static int l_mutex_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_mutex *mutex = lua_newuserdatauv(L, sizeof *mutex, 0);
-  mutex->type = &rl_mutex_type;
+  mutex->head = rl_head(engine, &rl_mutex_type);
   rille_mutex_init(&mutex->core);
   rl_push_slot(L, engine, RL_MUTEX_META);
   lua_setmetatable(L, -2);

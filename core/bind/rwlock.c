@@ -9,7 +9,7 @@
 #include "bind.h"
 
 struct rl_rwlock {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_lock core;
 };
 
@@ -165,7 +165,7 @@ to each other enter together. Never suspends.
 static int l_rwlock_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_rwlock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
-  lock->type = &rl_rwlock_type;
+  lock->head = rl_head(engine, &rl_rwlock_type);
   rille_rwlock_init(&lock->core);
   rl_push_slot(L, engine, RL_RWLOCK_META);
   lua_setmetatable(L, -2);

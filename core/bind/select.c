@@ -116,6 +116,15 @@ static void check_self(lua_State *L, struct rl_selector *selector,
   }
 }
 
+/* How many waiters to link: none where no case can fire, for then nothing
+ * shows that the selector is in use, and another task may come to use it. */
+static uint32_t count_waiters(const struct rl_selector *selector) {
+  for (uint32_t i = 0; i < selector->count; i++)
+    if (selector->waiters[i].source != NULL)
+      return selector->count;
+  return 0;
+}
+
 static int wait_for(lua_State *L, struct rl_engine *engine,
                     struct rl_selector *selector, int64_t timeout) {
   struct rl_task *task = rl_enter(L, engine);
@@ -138,7 +147,7 @@ static int wait_for(lua_State *L, struct rl_engine *engine,
   lay_out_values(L, selector);
   if (timeout != RILLE_FOREVER)
     timeout = rille_time_add(rille_now(&engine->core), timeout);
-  return rl_wait(L, task, selector->waiters, selector->count, timeout,
+  return rl_wait(L, task, selector->waiters, count_waiters(selector), timeout,
                  selector->ordered ? 0 : RILLE_WAIT_EVEN, 0, wait_k);
 }
 

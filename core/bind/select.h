@@ -19,7 +19,7 @@ struct rl_case {
 };
 
 struct rl_selector {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_waiter *waiters; /* behind the cases, in the same memory */
   uint32_t count;
   bool ordered;

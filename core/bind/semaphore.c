@@ -6,20 +6,20 @@
 #include <math.h>
 
 struct rl_semaphore {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rl_engine *engine; /* cheaper to have than to look up */
   struct rille_semaphore core;
   uint32_t queue; /* who may wait at most; UINT32_MAX: everybody */
 };
 
-/* Of either type; as rl_check, but at the cost of one. */
+/* Of either type, at the cost of one. */
 static struct rl_semaphore *check_semaphore(lua_State *L) {
-  struct rl_semaphore *semaphore = lua_touserdata(L, 1);
+  const struct rl_semaphore *semaphore = lua_touserdata(L, 1);
+  const struct rl_type *type = &rl_semaphore_type;
   if (semaphore != NULL && lua_rawlen(L, 1) >= sizeof *semaphore &&
-      (semaphore->type == &rl_semaphore_type ||
-       semaphore->type == &rl_bulkhead_type))
-    return semaphore;
-  return rl_check(L, 1, &rl_semaphore_type);
+      semaphore->head.type == &rl_bulkhead_type)
+    type = &rl_bulkhead_type;
+  return rl_check(L, 1, type);
 }
 
 /* A number of permits at `index`; 1 if there is none. */
@@ -43,7 +43,7 @@ void rl_semaphore_new(lua_State *L, struct rl_engine *engine,
                       const struct rl_type *type, int meta, int32_t limit,
                       uint32_t queue) {
   struct rl_semaphore *semaphore = lua_newuserdatauv(L, sizeof *semaphore, 0);
-  semaphore->type = type;
+  semaphore->head = rl_head(engine, type);
   semaphore->engine = engine;
   semaphore->queue = queue;
   rille_semaphore_init(&semaphore->core, limit);
@@ -128,7 +128,7 @@ static int l_semaphore_try_acquire(lua_State *L) {
     return lua_pushboolean(L, 1), 1;
   lua_pushnil(L);
   rl_push_error(L, semaphore->engine, "full", "the %s has no permit to give",
-                semaphore->type->name);
+                semaphore->head.type->name);
   return 2;
 }
 
@@ -232,7 +232,7 @@ static int l_semaphore_stats(lua_State *L) {
   lua_setfield(L, -2, "available");
   lua_pushinteger(L, semaphore->core.waiting);
   lua_setfield(L, -2, "waiting");
-  if (semaphore->type == &rl_bulkhead_type) {
+  if (semaphore->head.type == &rl_bulkhead_type) {
     if (semaphore->queue == UINT32_MAX)
       lua_pushnumber(L, HUGE_VAL);
     else
@@ -252,7 +252,7 @@ static int l_semaphore_close(lua_State *L) {
 static int l_semaphore_tostring(lua_State *L) {
   const struct rl_semaphore *semaphore = check_semaphore(L);
   lua_pushfstring(L, "rille.%s: %d of %d free, %d waiting",
-                  semaphore->type->name, (int)available(semaphore),
+                  semaphore->head.type->name, (int)available(semaphore),
                   (int)semaphore->core.limit, (int)semaphore->core.waiting);
   return 1;
 }

@@ -58,8 +58,8 @@ static int refuse(lua_State *L, struct rl_engine *engine) {
 
 static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, rl_engine(L), ctx, cancelled_k);
-  return rl_raise_cancellation(L, rl_engine(L));
+  rl_outcome(L, rl_engine_open(L), ctx, cancelled_k); /* of any function */
+  return rl_raise_cancellation(L, rl_engine_open(L));
 }
 
 /* Notes where the task waits; nothing is noted if that takes more memory than

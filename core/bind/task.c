@@ -25,7 +25,7 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
                                 const struct rl_spawn *spawn) {
   struct rl_task *task = lua_newuserdatauv(L, sizeof *task, RL_TASK_SLOTS);
   lua_Debug caller;
-  *task = (struct rl_task){.type = &rl_task_type};
+  *task = (struct rl_task){.head = rl_head(engine, &rl_task_type)};
   rl_push_slot(L, engine, RL_TASK_META);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, spawn->scope_index);
@@ -331,7 +331,7 @@ cancelled
 */
 static int l_task_await(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   struct rl_task *self = rl_enter(L, engine);
   lua_settop(L, 1);
   rl_check_arg(L, task != self, 1, "a task cannot await itself");
@@ -348,7 +348,7 @@ Cancels this task alone. Never suspends; does nothing when it has ended.
 */
 static int l_task_cancel(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   lua_settop(L, 2);
   if (rille_task_ended(&task->core) || task->core.own.called)
     return 0;
@@ -429,7 +429,7 @@ static int close_k(lua_State *L, int status, lua_KContext ctx) {
 /* __close: cancels and joins. */
 static int l_task_close(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   struct rl_task *self;
   if (rille_task_ended(&task->core))
     return 0;

@@ -210,7 +210,7 @@ struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co) {
   for (int i = 1; i <= engine->threads && found == NULL; i++) {
     struct rl_task *task;
     lua_rawgeti(L, -1, i);
-    task = rl_test(L, -1, &rl_task_type);
+    task = lua_touserdata(L, -1);
     if (task != NULL && (task->thread.L == co || task->waiting == co))
       found = task;
     lua_pop(L, 1);

@@ -8,7 +8,7 @@
 #include "bind.h"
 
 struct rl_alarm {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_engine *engine;
   struct rille_source source;
   struct rille_timer timer;
@@ -157,7 +157,7 @@ static struct rl_alarm *new_alarm(lua_State *L, struct rl_engine *engine,
                                   const struct rille_source_type *source,
                                   int64_t span) {
   struct rl_alarm *alarm = lua_newuserdatauv(L, sizeof *alarm, 0);
-  *alarm = (struct rl_alarm){.type = type};
+  *alarm = (struct rl_alarm){.head = rl_head(engine, type)};
   alarm->engine = &engine->core;
   rille_source_init(&alarm->source, source);
   alarm->start = rille_now(&engine->core);

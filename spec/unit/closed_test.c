@@ -123,8 +123,6 @@ static const char ask[] =
     "  end\n"
     "end\n"
     "try_all('rille', rille)\n"
-    "try_all('rille.coroutine', {wrap = function(...)\n"
-    "  return rille.coroutine.wrap(...)() end})\n"
     "return table.concat(wrong, '\\n'), refused\n";
 
 /* What does not raise, and must do nothing either. */
