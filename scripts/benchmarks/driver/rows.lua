@@ -57,7 +57,7 @@ local rows = {
   {id = "broadcast1000", title = "broadcast to 1000: a value delivered", ops = 1e6, least = 1e4,
     peers = "go go2 tarantool cqueues node", growth = "beside"},
   {id = "semaphore", title = "an idle semaphore: acquire, release", ops = 1e6,
-    peers = "go go2 tarantool cqueues", growth = "beside"},
+    peers = "go go2 tarantool cqueues node", growth = "beside"},
   {id = "semaphore_call", title = "call through an idle semaphore (floor: pcall)", ops = 1e6,
     peers = "floor", growth = "beside"},
   {id = "breaker_call", title = "call through a closed breaker (floor: pcall)", ops = 1e6,
