@@ -224,7 +224,7 @@ rows.cancel = async (b) => {
 rows.sleepers = async (b) => {
   let woken = 0;
   await all(b.ops, async () => {
-    await sleep(1000);
+    await sleep(b.ops / 100);
     woken++;
   });
   return [woken, b.ops];
