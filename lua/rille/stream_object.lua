@@ -161,8 +161,9 @@ end
 
 -- `for v in st do`: the control value is nil where a loop begins.
 function meta.__call(st, _, control)
-  if control == nil then M.open(st, "for") end
-  return step(st[PART].flow)
+  local part = st[PART]
+  if control == nil or not part.flow then M.open(st, "for") end
+  return step(part.flow)
 end
 
 local function leave(run, err)
