@@ -3,7 +3,7 @@
 local rille = require "rille"
 local helper = require "spec.helper"
 
-local HERE = "277%-huge%-io%-numbers_spec.lua:%d+: bad argument #%d to '%a+' %("
+local HERE = "277%-huge%-io%-numbers_spec.lua:%d+: bad argument #%d to '[%a_]+' %("
 
 describe("a number for the system", function()
   it("is refused when it is math.huge", function()
