@@ -112,7 +112,7 @@ local function sorted_keys(map)
 end
 
 local function unknown(key, known)
-  if type(key) ~= "string" then return "option names must be strings" end
+  if type(key) ~= "string" then return "option names must be strings, got " .. core.shown(key) end
   local hint = core.nearest(key, sorted_keys(known))
   return ("unknown option %s%s"):format(core.shown(key),
     hint and ("; did you mean '%s'?"):format(hint) or "")
