@@ -98,6 +98,8 @@ static const char *key_of(lua_State *L) {
  * without one, as by pcall(ch.send, ch). */
 static const char *public_name(lua_State *L) {
   const char *name;
+  if (rl_engine_find(L) == NULL)
+    return NULL;
   rl_push_engine(L);
   lua_insert(L, -2);
   lua_getiuservalue(L, -2, RL_MODULE);
