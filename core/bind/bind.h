@@ -228,6 +228,12 @@ static inline void rl_settop(lua_State *L, int top) {
 
 /* argument.c: what is wrong with a call */
 
+/* True if the text begins with the name of a part, "rille.scope", and `end`. */
+bool rl_names_part(const char *text, char end);
+
+/* True if the frame, whose source was asked for, is of a part. */
+bool rl_is_ours(const lua_Debug *frame);
+
 /* As luaL_error, but the place is where a user's code made the call. */
 int rl_error(lua_State *L, const char *format, ...);
 

@@ -197,7 +197,7 @@ local function listen_tcp(state, host, port)
 end
 
 local read_options = core.options("listen", 4, {
-  max_connections = {"size", math.huge}, backlog = {"count", 511},
+  max_connections = {"size", math.huge}, backlog = {"natural", 511},
   nodelay = {"boolean", true}, keepalive = "period|boolean", family = "'inet'|'inet6'",
   on_error = "function|'raise'", daemon = {"boolean", false}, scope = "scope",
 })
