@@ -13,6 +13,16 @@
 #include "bind.h"
 #include <string.h>
 
+/* In the build of scripts/torture gc: a full collection, and what finalizers
+ * do, before each wait and after it. */
+static void collect(lua_State *L) {
+#ifdef RILLE_TORTURE_GC
+  lua_gc(L, LUA_GCCOLLECT);
+#else
+  (void)L;
+#endif
+}
+
 static int suspend(lua_State *L, struct rl_task *task, lua_KContext ctx,
                    lua_KFunction k) {
   rl_engine_of(task->core.engine)->waits = true;
@@ -119,6 +129,7 @@ int64_t rl_deadline(const struct rl_task *task) {
 
 struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
   struct rl_task *task = rl_can_wait(L, engine);
+  collect(L);
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
     park(L, task);
     rille_wait_turn(&task->core); /* through the queue: nobody may spin */
@@ -206,6 +217,7 @@ enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
     rl_set_owned(L, engine, L, false);
   if (current->wait.outcome != RILLE_CANCELLED && current->top->by == NULL)
     current->swallowed = 0;
+  collect(L);
   return (enum rille_outcome)current->wait.outcome;
 }
 
