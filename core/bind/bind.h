@@ -140,6 +140,7 @@ struct rl_engine {
   struct rl_thread idle[RL_POOL];
   struct rl_protector protectors[RL_PROTECTORS];
   int protectors_count;
+  int caller_at; /* see stack.c; 0: not known */
 };
 
 /* User values of a task. */
@@ -532,6 +533,18 @@ bool rl_in_cleanup(struct rille_task *task);
 /* The frame at `level` of L; `lasts`: for as long as it will be asked for. */
 struct rl_frame rl_frame_at(lua_State *L, int level, bool lasts);
 
+/* stack.c: the frames of a stack, from the top */
+
+struct rl_walk {
+  lua_Debug frame; /* as of lua_getstack */
+  int level;
+};
+
+/* Goes to the frame at the top; to the caller's. False if there is none. */
+bool rl_frame_top(lua_State *L, struct rl_walk *walk);
+bool rl_frame_next(lua_State *L, const struct rl_engine *engine,
+                   struct rl_walk *walk);
+
 /* protect.c: calling a user's function under protection */
 
 /*
@@ -757,6 +770,7 @@ void rl_open_testing(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_socket(lua_State *L);
 void rl_open_run(lua_State *L);
+void rl_open_stack(lua_State *L);
 
 /* Adds functions to the module: module at -2, engine at -1. */
 void rl_add_functions(lua_State *L, const luaL_Reg *functions);
