@@ -99,8 +99,8 @@ end)
 io_scenario("net_refused", function(t)
   local port
   do
-    local listener <close> = assert(net.listen("127.0.0.1", 0, echo(t), silent))
-    port = listener:port()
+    local free <close> = assert(net.udp("127.0.0.1"))
+    port = select(2, free:address())
   end
   local _ <close> = t()
   net.connect("127.0.0.1", port, { timeout = 5 })
@@ -237,7 +237,8 @@ end)
 -- One that must be killed, in a group of its own.
 io_scenario("process_stubborn", function(t)
   rille.scope(function()
-    local p = assert(process.spawn({ "sh", "-c", "trap '' TERM; echo; while :; do sleep 0.01; done" },
+    local script = "trap '' TERM; echo; while :; do sleep 0.01; done"
+    local p = assert(process.spawn({ "sh", "-c", script },
       { grace = 0.02, group = true, stdin = "null" }))
     local _ <close> = t()
     p:stdout():read_line()

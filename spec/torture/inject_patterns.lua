@@ -78,10 +78,11 @@ end
 function scenarios.pipeline(t)
   rille.scope(function()
     local _ <close> = t()
-    local p = rille.pipeline({ work(t), workers = 2 }, work(t), { buffer = 1, stream = function(a, b)
-      local _ <close> = t()
-      for v in a do b:send(v) rille.yield() end
-    end })
+    local p = rille.pipeline({ work(t), workers = 2 }, work(t), { buffer = 1,
+      stream = function(a, b)
+        local _ <close> = t()
+        for v in a do b:send(v) rille.yield() end
+      end })
     local output <close> = p { 1, 2, 3, 4 }
     drain(t, output)
   end)
@@ -113,7 +114,8 @@ end
 function scenarios.fans(t)
   rille.scope(function()
     local _ <close> = t()
-    local output <close> = rille.fan_in(rille.fan_out({ 1, 2, 3, 4, 5 }, 2, work(t), { buffer = 1 }))
+    local parts = table.pack(rille.fan_out({ 1, 2, 3, 4, 5 }, 2, work(t), { buffer = 1 }))
+    local output <close> = rille.fan_in(table.unpack(parts))
     drain(t, output)
   end)
 end

@@ -302,7 +302,8 @@ end
 function scenarios.task_policies(t)
   local breaker = rille.breaker { failure_threshold = 9, reset_timeout = 0.25 }
   t.after(function() return expect("probes", breaker:stats().probes, 0) end)
-  rille.scope({ retry = { delay = 0.125 }, circuit_breaker = breaker, task_timeout = 1 }, function(s)
+  local opts = { retry = { delay = 0.125 }, circuit_breaker = breaker, task_timeout = 1 }
+  rille.scope(opts, function(s)
     local _ <close> = t()
     local tasks = {}
     for i = 1, 2 do

@@ -102,7 +102,8 @@ scenarios.stream_merge = scenario(function(t, source)
 end)
 
 scenarios.stream_zip = scenario(function(t, source)
-  return stream(source(4)):zip(source(3), stream(source(3)):map(slow(t))):map(function() return 1 end)
+  return stream(source(4)):zip(source(3), stream(source(3)):map(slow(t)))
+    :map(function() return 1 end)
 end)
 
 scenarios.stream_concat_and_catch = scenario(function(t, source)
