@@ -109,7 +109,7 @@ end)
 
 dir_scenario("net_unix", function(t, dir)
   rille.scope(function()
-    local listener <close> = assert(net.listen("unix", dir .. "/socket", echo(t), silent))
+    local _ <close> = assert(net.listen("unix", dir .. "/socket", echo(t), silent))
     local conn <close> = net.connect("unix", dir .. "/socket")
     local _ <close> = t()
     conn:write "hello\n"

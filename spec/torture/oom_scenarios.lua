@@ -390,14 +390,14 @@ end)
 
 scenario("task policies", function()
   return rille.scope({ retry = { delay = 1, max_retries = 1 } }, function(s)
-    local t = s:task(function() error("down", 0) end, { timeout = 5,
+    local t = s:task(function() error("down", 0) end, {
       fallback = function(err) return "instead of " .. tostring(err) end })
     return text(t:await())
   end)
 end)
 
 scenario("worker pool", function()
-  local sum, pool = 0, nil
+  local sum, failed, pool = 0, {}, nil
   rille.scope(function(s)
     pool = rille.worker_pool { workers = 2, queue = 2, results = true, handler = function(v)
       rille.sleep(1)
@@ -405,12 +405,15 @@ scenario("worker pool", function()
       return v
     end }
     s:go({ daemon = true }, function()
-      for r in pool:results() do sum = sum + (r.value or 10) end
+      for r in pool:results() do
+        sum = sum + (r.value or 10)
+        failed[#failed + 1] = tostring(r.err)
+      end
     end)
     for i = 1, 5 do pool:submit(i) end
     pool:close()
   end)
-  return text(sum, pool:stats().processed)
+  return text(sum, pool:stats().processed, table.concat(failed, " "))
 end)
 
 scenario("worker pool, shutdown", function()
