@@ -66,7 +66,7 @@ local rows = {
     peers = "floor", growth = "beside"},
   {id = "generator", title = "a generator inside a task: a value", ops = 1e6,
     peers = "go go2 floor tarantool cqueues node", growth = "beside"},
-  {id = "sleepers", title = "10^6 tasks that sleep for ten seconds (floor: luv's timers)", ops = 1e6,
+  {id = "sleepers", title = "10^6 tasks sleep for ten seconds (floor: luv's timers)", ops = 1e6,
     kind = "many", peers = "go go2 floor cqueues luv node"},
   {id = "parked", title = "a parked task, of 10^6", ops = 1e6, kind = "memory",
     peers = "go floor tarantool cqueues luv node", at = {tarantool = 1e4}},
