@@ -311,6 +311,7 @@ void rille_close(lua_State *L) {
     return;
   engine->closing = true;
   kill_tasks(engine);
+  rl_curl_close(engine);
   rille_loop_close(&engine->core);
   free(engine->free_indices);
   engine->free_indices = NULL;
