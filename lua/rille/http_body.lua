@@ -14,7 +14,8 @@ core.load "rille.reader"
 local M, methods = {}, {}
 
 -- state: {transfer=, name=, reader=, failure= ({error} of the request's body),
--- pump= (the task that sends it), kept= (there is an object), closed=}
+-- pump= (the task that sends it), client= (whose connections it needs), kept=
+-- (there is an object), closed=}
 local new, state_of, meta = core.class("http_body", methods, function(state)
   return ("%s (%s)"):format(state.name, state.closed and "closed" or "open")
 end)
@@ -23,7 +24,7 @@ local state_meta = {__index = {}}
 
 function state_meta.__index.close(state)
   if state.closed then return end
-  state.closed = true
+  state.closed, state.client = true, nil
   state.transfer:close()
   if state.pump then state.pump:cancel() end
   core.reader_drop(state.reader)

@@ -79,18 +79,29 @@ local function merge_headers(base, own)
   return headers
 end
 
+-- Calls `object` as a generic `for` does, which a stream wants.
+local function iterating(object)
+  local last
+  return function()
+    local value, err = object(nil, last)
+    last = value
+    return value, err
+  end
+end
+
+local function is_callable(object)
+  local meta_of = getmetatable(object)
+  return type(object) == "function" or meta_of == "rille.stream"
+    or type(meta_of) == "table" and meta_of.__call ~= nil
+end
+
 -- A function that brings the next piece of the body, or nil if that is none.
 local function puller(body)
-  local kind = type(body)
-  if kind == "function" then return body end
-  if kind ~= "table" and kind ~= "userdata" then return nil end
   for _, name in ipairs{"recv", "read"} do
     local ok, method = pcall(function() return body[name] end)
     if ok and type(method) == "function" then return function() return method(body) end end
   end
-  local meta_of = getmetatable(body)
-  if type(meta_of) == "table" and meta_of.__call then return function() return body() end end
-  return nil
+  return is_callable(body) and iterating(body) or nil
 end
 
 -- Methods whose requests have a body, if only an empty one.
