@@ -47,7 +47,8 @@ static bool head_ready(struct rille_source *source) {
 
 static bool room_ready(struct rille_source *source) {
   const struct rl_transfer *t = RILLE_ENTRY(source, struct rl_transfer, room);
-  return t->done || rl_bytes_count(&t->sending) < RL_TRANSFER_ROOM;
+  return t->done || t->sent_all ||
+         rl_bytes_count(&t->sending) < RL_TRANSFER_ROOM;
 }
 
 static void want(struct rille_engine *engine, struct rille_source *source,
@@ -374,13 +375,14 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
 static int put(lua_State *L, struct rl_transfer *t) {
   size_t count;
   const char *bytes = luaL_checklstring(L, 2, &count);
-  if (!t->done && !rl_bytes_append(&t->sending, bytes, count))
+  bool wanted = !t->done && !t->sent_all;
+  if (wanted && !rl_bytes_append(&t->sending, bytes, count))
     luaL_error(L, "not enough memory");
   if (t->send_paused) {
     t->send_paused = false;
     rl_easy_resume(t);
   }
-  lua_pushboolean(L, !t->done);
+  lua_pushboolean(L, wanted);
   return 1;
 }
 
@@ -402,11 +404,12 @@ static int l_transfer_send(lua_State *L) {
   return rl_wait_one(L, task, &t->room, 0, 0, send_k);
 }
 
-/* t:sent(): no more will come. */
+/* t:sent(): no more will come; who wants to send more, is told so. */
 static int l_transfer_sent(lua_State *L) {
   struct rl_transfer *t = check_transfer(L);
   rl_engine(L);
   t->sent_all = true;
+  rille_source_fire_all(&t->room, 0);
   if (t->send_paused) {
     t->send_paused = false;
     rl_easy_resume(t);

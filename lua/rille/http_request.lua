@@ -211,6 +211,9 @@ local function exchange(client, request, target)
   if not state then return nil, refusal end
   local status, text = state.transfer:head()
   if not status then return nil, state.failure and state.failure[1] or text end
+  -- An answer that is not what was hoped for, perhaps before all was sent: the
+  -- rest is not wanted, and must not be waited for.
+  if target.pull and status >= 300 then state.transfer:sent() end
   local response = new_response(status, text, request, target)
   local location = redirections[status] and response.headers:get "location"
   if not location or request.opts.redirects == 0 then
