@@ -218,13 +218,11 @@ local function new_client(opts)
     closed = false}
 end
 
--- The state of the default client; made anew if libcurl was not there before.
+-- The state of the default client, which is made when it is first needed.
 function default()
   core.http_default = core.http_default or new_client()
   return core.http_default
 end
-
-default() -- or an error that names the package
 
 --- HTTP clients.
 -- @type http_client
