@@ -40,7 +40,8 @@ end
 local function check(dir, port, paths)
   local list = dir .. "/links.txt"
   local url = ("http://127.0.0.1:%d"):format(port)
-  assert(rille.fs.write_file(list, "# links\n\n" .. url .. table.concat(paths, "\n" .. url) .. "\n"))
+  local links = url .. table.concat(paths, "\n" .. url)
+  assert(rille.fs.write_file(list, "# links\n\n" .. links .. "\n"))
   local result = assert(rille.process.run{binary, "scripts/examples/health_check.lua", list})
   return result.stdout:gsub(url, ""), result.status, result.stderr
 end

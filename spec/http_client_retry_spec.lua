@@ -29,8 +29,9 @@ local function answer(path)
   end
   local status, after = (part or "200"):match "^(%d+)%-?(.*)$"
   after = (after or ""):gsub("_", " ")
-  return ("HTTP/1.1 %s X\r\nConnection: close\r\nDate: Fri, 31 Dec 1999 23:59:00 GMT\r\n%sContent-Length: 1\r\n\r\nx"):format(
-    status or 200, after ~= "" and "Retry-After: " .. after .. "\r\n" or "")
+  return table.concat({"HTTP/1.1 " .. (status or 200) .. " X", "Connection: close",
+    "Date: Fri, 31 Dec 1999 23:59:00 GMT", after ~= "" and "Retry-After: " .. after or "A: b",
+    "Content-Length: 1", "", "x"}, "\r\n")
 end
 listener = assert(rille.net.listen("127.0.0.1", 0, function(conn)
   conn:write(answer(conn:read_until("\r\n\r\n"):match "^%S+ (%S+)"))

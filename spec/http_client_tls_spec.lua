@@ -28,7 +28,7 @@ end
 -- status page, whose certificate is for `host`.
 local function with_server(client, dir, host, fn)
   local ca, port = certificate(dir, "server", host), net_helper.free_port()
-  local server <close> = assert(rille.process.spawn({"openssl", "s_server", "-accept",
+  local _ <close> = assert(rille.process.spawn({"openssl", "s_server", "-accept",
     "127.0.0.1:" .. port, "-cert", "server.pem", "-key", "server.key", "-www", "-quiet"},
     {cwd = dir, stdout = "null", stderr = "null", stdin = "null"}))
   await_port(port)

@@ -229,7 +229,8 @@ function net.listen(host, port, handler, opts)
   local o = read_options(opts)
   core.checkpoint()
   local state = setmetatable({
-    unix = is_unix, name = name, handler = handler, opts = o, scope = o.scope or core.innermost_scope "net.listen",
+    unix = is_unix, name = name, handler = handler, opts = o,
+    scope = o.scope or core.innermost_scope "net.listen",
     wake = rille.channel(1, {overflow = "drop_newest"}),
     active = 0, accepted = 0, errors = 0, broken = 0, pauses = 0,
   }, guard)
