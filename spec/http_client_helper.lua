@@ -69,10 +69,11 @@ function M.response(body, lines, status)
     "Content-Length: ", #body, "\r\n\r\n", body}
 end
 
---- Listens; serve(conn, listener) is the handler. Returns the URL, which ends
--- with "/", and the listener.
-function M.listen(serve)
-  local listener = assert(net.listen("127.0.0.1", 0, serve, {daemon = true, on_error = "raise"}))
+--- Listens; serve(conn, listener) is the handler, whose failure is the test's,
+-- or on_error's. Returns the URL, which ends with "/", and the listener.
+function M.listen(serve, on_error)
+  local opts = {daemon = true, on_error = on_error or "raise"}
+  local listener = assert(net.listen("127.0.0.1", 0, serve, opts))
   return ("http://127.0.0.1:%d/"):format(listener:port()), listener
 end
 

@@ -29,9 +29,20 @@ for half, words in pairs(halves) do
   for word in words:gmatch "%S+" do names[word] = "rille." .. half end
 end
 
+-- Loads a half. One that could not be loaded to its end is forgotten, so that it
+-- can be loaded anew.
+local function load_half(half)
+  local ok, err = pcall(core.load, half)
+  if ok then return end
+  for name, owner in pairs(names) do
+    if owner == half then rawset(M, name, nil) end
+  end
+  error(err, 0)
+end
+
 setmetatable(M, {__index = function(_, name)
   if not names[name] then return nil end
-  core.load(names[name])
+  load_half(names[name])
   return rawget(M, name)
 end})
 
