@@ -28,11 +28,7 @@ describe("timeout", function()
 
   it("ends a body that does not come", function()
     h.run(function(client)
-      local url = h.listen(function(conn)
-        h.read_request(conn)
-        conn:write "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"
-        conn:read()
-      end)
+      local url = h.half()
       helper.refused("timeout", client:get(url, {timeout = 0.02}))
     end)
   end)
@@ -49,12 +45,7 @@ describe("timeout", function()
 
   it("is over when a stream has begun", function()
     h.run(function(client)
-      local url = h.listen(function(conn)
-        h.read_request(conn)
-        conn:write "HTTP/1.1 200 OK\r\n\r\n"
-        rille.sleep(0.05)
-        conn:write "late"
-      end)
+      local url = h.late(0.05)
       local r <close> = assert(client:get(url, {timeout = 0.03, stream = true}))
       assert.equal("late", r.body:read_all())
     end)
@@ -118,11 +109,7 @@ describe("a cancelled request", function()
 
   it("leaves the others alone", function()
     h.run(function(client, s)
-      local gate = rille.channel()
-      local url = h.serve(function()
-        gate:recv()
-        return h.response "x"
-      end)
+      local url, gate = h.gated()
       local good = s:task(function() return client:get(url) end)
       helper.refused("timeout", client:get(url, {timeout = 0.01}))
       gate:close()
@@ -145,12 +132,7 @@ describe("a cancelled request", function()
 
   it("of a stream is the end of a read, no more", function()
     h.run(function(client)
-      local url = h.listen(function(conn)
-        h.read_request(conn)
-        conn:write "HTTP/1.1 200 OK\r\n\r\n"
-        rille.sleep(0.03)
-        conn:write "late"
-      end)
+      local url = h.late(0.03)
       local r <close> = assert(client:get(url, {stream = true}))
       helper.refused("timeout", rille.timeout(0.01, r.body.read, r.body))
       assert.equal("late", r.body:read())

@@ -104,6 +104,38 @@ function M.silence()
   end)
 end
 
+--- Sends "abc" of ten bytes, and then waits for the client to close.
+function M.half()
+  return M.listen(function(conn)
+    M.read_request(conn)
+    conn:write "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"
+    conn:read()
+  end)
+end
+
+--- Sends the head, and after some seconds "late".
+function M.late(seconds)
+  return M.listen(function(conn)
+    M.read_request(conn)
+    conn:write "HTTP/1.1 200 OK\r\n\r\n"
+    rille.sleep(seconds)
+    conn:write "late"
+  end)
+end
+
+--- Answers "x" when the channel `gate` gives something. Returns the URL, gate, a
+-- function that counts those who wait, and the listener.
+function M.gated()
+  local gate, waiting = rille.channel(), 0
+  local url, listener = M.serve(function()
+    waiting = waiting + 1
+    gate:recv()
+    waiting = waiting - 1
+    return M.response "x"
+  end)
+  return url, gate, function() return waiting end, listener
+end
+
 --- Waits until test() holds.
 function M.wait_until(test)
   while not test() do rille.sleep(0.001) end

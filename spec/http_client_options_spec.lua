@@ -2,6 +2,7 @@
 local rille = require "rille"
 local helper = require "spec.helper"
 local h = require "spec.http_client_helper"
+local sys = require "spec.sys_helper"
 
 local http = require "rille.http"
 
@@ -106,6 +107,12 @@ describe("rille.http", function()
   it("is what require gives, and has no other names", function()
     assert.equal(rille.http, http)
     assert.is_nil(http.no_such_name)
+  end)
+
+  it("does without luv", function()
+    assert.equal("connect\n", (sys.script [[
+      package.cpath = ""
+      print(select(2, require "rille".http.get "http://127.0.0.1:1/").kind)]]))
   end)
 
   it("has a proxy for all that is asked", function()

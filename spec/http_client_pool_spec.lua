@@ -5,17 +5,7 @@ local h = require "spec.http_client_helper"
 
 local http = require "rille.http"
 
--- A server that answers "x" when `gate` lets it, and tells how many wait.
-local function gated()
-  local gate, waiting = rille.channel(), 0
-  local url, listener = h.serve(function()
-    waiting = waiting + 1
-    gate:recv()
-    waiting = waiting - 1
-    return h.response "x"
-  end)
-  return url, gate, function() return waiting end, listener
-end
+local gated = h.gated
 
 describe("connections", function()
   it("are used again", function()
@@ -143,11 +133,7 @@ describe("client:close", function()
 
   it("ends streams with a failure, after what has come", function()
     h.run(function(client)
-      local url = h.listen(function(conn)
-        h.read_request(conn)
-        conn:write "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"
-        conn:read()
-      end)
+      local url = h.half()
       local r = assert(client:get(url, {stream = true}))
       assert.equal("a", r.body:read(1))
       client:close()

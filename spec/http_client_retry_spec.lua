@@ -5,12 +5,7 @@ local helper = require "spec.helper"
 
 local http = require "rille.http"
 
-local core
-for i = 1, math.huge do
-  local name, value = debug.getupvalue(rille.timeout, i)
-  if not name then break end
-  if name == "core" then core = value end
-end
+local core = helper.core()
 
 -- Answers what the path says, "/a/b/c" being answered with a, then b, then c:
 -- "503-7" is that status with that Retry-After; "quit" ends the server.

@@ -1,17 +1,8 @@
 -- http_headers_spec.lua - header fields: order, case, several values, what is
 -- refused.
-local rille = require "rille"
 local helper = require "spec.helper"
 
--- The engine's own functions, as the parts of rille.http get them.
-local core
-
-for i = 1, math.huge do
-  local name, value = debug.getupvalue(rille.timeout, i)
-  if not name then break end
-  if name == "core" then core = value end
-end
-
+local core = helper.core()
 core.load "rille.http_headers"
 local headers = core.headers
 

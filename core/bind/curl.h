@@ -3,7 +3,9 @@
  *
  *     pool        libcurl's multi handle on the engine's loop   curl.c
  *     transfer    one request and its answer, as Lua sees it    transfer.c
+ *                 how it has failed                         transfer_error.c
  *     its setup   options and callbacks of an easy handle       curl_easy.c
+ *     URLs        taken apart                                   curl_url.c
  *
  * What libcurl calls back copies bytes and wakes tasks, no more: no Lua runs
  * inside of libcurl, nothing raises through it, and so nothing calls it while
@@ -71,6 +73,12 @@ enum {
   RL_TRANSFER_ABORTED = -3    /* the body of the request cannot be read */
 };
 
+/* User values of a transfer. */
+enum {
+  RL_TRANSFER_LABEL = 1, /* "GET http://localhost/", for messages */
+  RL_TRANSFER_SLOTS = RL_TRANSFER_LABEL
+};
+
 #define RL_TRANSFER_HIGH                                                       \
   (256 * 1024)                       /* bytes at which the answer is paused    \
                                       */
@@ -115,6 +123,16 @@ void rl_transfer_notify(struct rl_transfer *t);
 
 /* Ends `t`, which libcurl forgets; once. Never raises. */
 void rl_transfer_finish(struct rl_transfer *t, int result);
+
+/* Pushes nil and the error of the failed transfer at `index`. With its client
+ * closed, a request as a whole is `closed`; a body would so seem complete. */
+int rl_transfer_push_failure(lua_State *L, struct rl_engine *engine, int index,
+                             bool whole);
+
+/* Pushes nil and the error `closed`: the body of the transfer at `index` "has
+ * ended", say. */
+int rl_transfer_push_closed(lua_State *L, struct rl_engine *engine, int index,
+                            const char *what);
 
 /* Makes libcurl run `t`, whose easy handle is ready. */
 CURLMcode rl_pool_add(struct rl_pool *pool, struct rl_transfer *t);

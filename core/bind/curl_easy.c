@@ -25,6 +25,13 @@ static void end_head(struct rl_transfer *t) {
   rille_source_fire_all(&t->head, 0);
 }
 
+/* Ends the transfer, from inside a callback, which returns what is no number of
+ * bytes taken. */
+static size_t fail(struct rl_transfer *t, int result) {
+  t->result = result;
+  return CURL_WRITEFUNC_ERROR;
+}
+
 /* A line of the head; after it, of the trailer, which nobody wants. */
 static size_t header_cb(char *line, size_t one, size_t size, void *data) {
   struct rl_transfer *t = data;
@@ -33,14 +40,12 @@ static size_t header_cb(char *line, size_t one, size_t size, void *data) {
     return size;
   if (starts_response(line, size))
     rl_bytes_drop(&t->head_text, rl_bytes_count(&t->head_text));
-  if (rl_bytes_count(&t->head_text) + size > t->max_head) {
-    t->result = RL_TRANSFER_TOO_LARGE;
-    return 0;
-  }
+  if (rl_bytes_count(&t->head_text) + size > t->max_head)
+    return fail(t, RL_TRANSFER_TOO_LARGE);
   if (line[0] == '\r' || line[0] == '\n')
     end_head(t);
   else if (!rl_bytes_append(&t->head_text, line, size))
-    return 0;
+    return fail(t, CURLE_OUT_OF_MEMORY);
   return size;
 }
 
@@ -52,10 +57,8 @@ static size_t write_cb(char *bytes, size_t one, size_t size, void *data) {
     t->recv_paused = true;
     return CURL_WRITEFUNC_PAUSE;
   }
-  if (!rl_bytes_append(&t->received, bytes, size)) {
-    t->result = CURLE_OUT_OF_MEMORY;
-    return size + 1; /* as much as to say: it failed */
-  }
+  if (!rl_bytes_append(&t->received, bytes, size))
+    return fail(t, CURLE_OUT_OF_MEMORY);
   rl_transfer_notify(t);
   return size;
 }

@@ -15,11 +15,6 @@
 
 #include "curl.h"
 
-enum {
-  TRANSFER_LABEL = 1, /* "GET http://localhost/", for messages */
-  TRANSFER_SLOTS = TRANSFER_LABEL
-};
-
 static struct rl_transfer *check_transfer(lua_State *L) {
   return rl_check(L, 1, &rl_transfer_type);
 }
@@ -131,85 +126,11 @@ static int l_transfer_abort(lua_State *L) {
   return 0;
 }
 
-/* Errors ----------------------------------------------------------------- */
-
-static const char *kind_of(const struct rl_transfer *t) {
-  switch (t->result) {
-  case RL_TRANSFER_TOO_LARGE:
-    return "too_large";
-  case CURLE_COULDNT_RESOLVE_HOST:
-  case CURLE_COULDNT_RESOLVE_PROXY:
-    return "resolve";
-  case CURLE_COULDNT_CONNECT:
-  case CURLE_INTERFACE_FAILED:
-  case CURLE_PROXY:
-    return "connect";
-  case CURLE_OPERATION_TIMEDOUT:
-    return "timeout";
-  case CURLE_SSL_CONNECT_ERROR:
-  case CURLE_PEER_FAILED_VERIFICATION:
-  case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_CERTPROBLEM:
-  case CURLE_SSL_CIPHER:
-  case CURLE_SSL_CRL_BADFILE:
-  case CURLE_SSL_ENGINE_INITFAILED:
-  case CURLE_SSL_ENGINE_NOTFOUND:
-  case CURLE_SSL_ENGINE_SETFAILED:
-  case CURLE_SSL_INVALIDCERTSTATUS:
-  case CURLE_SSL_ISSUER_ERROR:
-  case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-  case CURLE_SSL_CLIENTCERT:
-  case CURLE_USE_SSL_FAILED:
-    return "tls";
-  default:
-    return "protocol";
-  }
-}
-
-static const char *text_of(const struct rl_transfer *t) {
-  if (t->result == RL_TRANSFER_CLOSED)
-    return "the client was closed";
-  if (t->result == RL_TRANSFER_ABORTED)
-    return "the body of the request cannot be read";
-  if (t->result == RL_TRANSFER_TOO_LARGE)
-    return "the head of the response is too large";
-  return t->message[0] != '\0' ? t->message : "the transfer failed";
-}
-
-/* Pushes nil and the error, of `kind`, of the failed transfer at `index`. */
-static int push_failure(lua_State *L, struct rl_engine *engine, int index,
-                        const char *kind) {
-  const struct rl_transfer *t = lua_touserdata(L, index);
-  const char *label;
-  if (t->result == CURLE_OUT_OF_MEMORY)
-    luaL_error(L, "not enough memory");
-  lua_pushnil(L);
-  lua_getiuservalue(L, index, TRANSFER_LABEL);
-  label = lua_tostring(L, -1);
-  rl_push_error(L, engine, kind, "%s: %s", label, text_of(t));
-  lua_remove(L, -2);
-  if (t->result > 0) {
-    lua_pushinteger(L, t->result);
-    lua_setfield(L, -2, "code");
-  }
-  return 2;
-}
-
-static int push_closed(lua_State *L, struct rl_engine *engine, int index,
-                       const char *what) {
-  lua_pushnil(L);
-  lua_getiuservalue(L, index, TRANSFER_LABEL);
-  rl_push_error(L, engine, "closed", "%s: the body %s", lua_tostring(L, -1),
-                what);
-  lua_remove(L, -2);
-  return 2;
-}
-
 /* Making one ------------------------------------------------------------- */
 
 static struct rl_transfer *new_transfer(lua_State *L,
                                         struct rl_engine *engine) {
-  struct rl_transfer *t = lua_newuserdatauv(L, sizeof *t, TRANSFER_SLOTS);
+  struct rl_transfer *t = lua_newuserdatauv(L, sizeof *t, RL_TRANSFER_SLOTS);
   *t = (struct rl_transfer){.type = &rl_transfer_type};
   rille_list_init(&t->place);
   rille_source_init(&t->head, &head_source);
@@ -251,7 +172,7 @@ static int l_transfer_start(lua_State *L) {
     return lua_pushnil(L), 1;
   t = new_transfer(L, engine);
   lua_getfield(L, 2, "label");
-  lua_setiuservalue(L, 3, TRANSFER_LABEL);
+  lua_setiuservalue(L, 3, RL_TRANSFER_LABEL);
   lua_insert(L, 2); /* 2 transfer, 3 options */
   t->pool = pool;
   pool->users++;
@@ -273,7 +194,7 @@ static int l_transfer_start(lua_State *L) {
 static int push_head(lua_State *L, struct rl_engine *engine,
                      const struct rl_transfer *t) {
   if (!t->head_done || t->closed)
-    return push_failure(
+    return rl_transfer_push_failure(
         L, engine, 1, t->result == RL_TRANSFER_CLOSED ? "closed" : kind_of(t));
   lua_pushinteger(L, t->status);
   lua_pushlstring(L, rl_bytes_first(&t->head_text),
@@ -309,10 +230,10 @@ static int push_body(lua_State *L, struct rl_engine *engine, int index) {
   if (count == 0) {
     rl_transfer_notify(t); /* the end is there for all */
     if (t->closed)
-      return push_closed(L, engine, index, "is closed");
+      return rl_transfer_push_closed(L, engine, index, "is closed");
     if (t->result == CURLE_OK)
-      return push_closed(L, engine, index, "has ended");
-    return push_failure(L, engine, index, kind_of(t));
+      return rl_transfer_push_closed(L, engine, index, "has ended");
+    return rl_transfer_push_failure(L, engine, index, false);
   }
   lua_pushlstring(L, rl_bytes_first(&t->received), count);
   rl_bytes_drop(&t->received, count);

@@ -7,7 +7,7 @@ requests unless the request has its own. What this file does is to check them.
 local rille, core = ...
 
 local http = core.http
-core.load "rille.class"
+core.load "rille.common"
 local requests = core.load "rille.http_request"
 
 core.ignore_sigpipe()
@@ -39,10 +39,6 @@ local defaults = {
 
 -- What goes to libcurl as a C string.
 local texts = {"proxy", "ca_file", "ca_path", "cert_file", "key_file"}
-
-core.add_kind("scope", "a scope", function(v)
-  return getmetatable(v) == "rille.scope" and pcall(core.state, v)
-end)
 
 local function union(a, b)
   local all = {}

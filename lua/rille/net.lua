@@ -100,10 +100,6 @@ function M.scope_of(scope)
   return scope or rille.root()
 end
 
-core.add_kind("scope", "a scope", function(v)
-  return getmetatable(v) == "rille.scope" and pcall(core.state, v)
-end)
-
 core.load "rille.net_connect"
 core.load "rille.net_listen"
 core.load "rille.net_udp"
