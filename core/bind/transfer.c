@@ -194,8 +194,7 @@ static int l_transfer_start(lua_State *L) {
 static int push_head(lua_State *L, struct rl_engine *engine,
                      const struct rl_transfer *t) {
   if (!t->head_done || t->closed)
-    return rl_transfer_push_failure(
-        L, engine, 1, t->result == RL_TRANSFER_CLOSED ? "closed" : kind_of(t));
+    return rl_transfer_push_failure(L, engine, 1, true);
   lua_pushinteger(L, t->status);
   lua_pushlstring(L, rl_bytes_first(&t->head_text),
                   rl_bytes_count(&t->head_text));
