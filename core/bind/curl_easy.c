@@ -9,6 +9,7 @@
 #ifdef HAVE_CURL
 
 #include "curl.h"
+#include <sys/socket.h>
 
 /* Callbacks -------------------------------------------------------------- */
 
@@ -81,6 +82,14 @@ static size_t read_cb(char *bytes, size_t one, size_t size, void *data) {
   t->sent_some = true;
   rille_source_fire_all(&t->room, 0);
   return count;
+}
+
+/* A program that is started meanwhile must not hold the connection open. */
+static curl_socket_t socket_cb(void *data, curlsocktype purpose,
+                               struct curl_sockaddr *address) {
+  (void)data, (void)purpose;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
 }
 
 /* On a connection that turns out to be dead libcurl begins anew. */
@@ -252,6 +261,9 @@ static void set_callbacks(struct setup *s) {
   if (s->code == CURLE_OK)
     s->code = curl->easy_setopt(t->easy, CURLOPT_WRITEFUNCTION,
                                 (curl_write_callback)write_cb);
+  if (s->code == CURLE_OK)
+    s->code = curl->easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION,
+                                (curl_opensocket_callback)socket_cb);
   set_pointer(s, CURLOPT_HEADERDATA, t);
   set_pointer(s, CURLOPT_WRITEDATA, t);
 }

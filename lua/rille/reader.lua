@@ -230,7 +230,8 @@ function core.add_reading(methods, state_of)
     local r = state_of(object, "lines").reader
     max = check_max(max, "lines", 1)
     return function()
-      local line, err = core.in_turn(r, read_until, "\n", max)
+      -- The object is kept by being an argument: who else has it, nobody knows.
+      local line, err = core.in_turn(r, read_until, "\n", max, object)
       if line == nil and not rille.is_error(err, "closed") then error(err, 0) end
       return line
     end

@@ -156,7 +156,7 @@ else
     s:cancel() -- the servers
   end)
 end
-os.exit(all_work, true)
+os.exit(all_work)
 
 -- expect: 200                http://{a}/
 -- expect: 200                http://{a}/moved
