@@ -59,6 +59,19 @@ describe("a redirection", function()
     end)
   end)
 
+  it("is read to its end, if that is near, so that its connection can be used again", function()
+    h.run(function(client)
+      local url = h.serve(function(request, conn)
+        if request.path == "/end" then return h.response "end" end
+        conn:write "HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: 4\r\n\r\n"
+        rille.sleep(0.01)
+        return "late"
+      end)
+      assert.equal("end", client:get(url).body)
+      assert.equal(1, client:stats().connects)
+    end)
+  end)
+
   it("without a Location is a response", function()
     h.run(function(client)
       local r = assert(client:get((h.serve(function() return h.response("x", nil, "302 F") end))))

@@ -106,6 +106,18 @@ describe("a streamed body", function()
     end)
   end)
 
+  it("gives a piece to who waits, whoever else looks meanwhile", function()
+    stream({"ab"}, function(body, more)
+      local waiting = helper.start(function() return select(2, rille.select{{body}}) end)
+      more()
+      repeat
+        assert.equal(0, (rille.select({{body}}, {default = true})))
+        rille.yield()
+      until waiting:status() == "done"
+      assert.equal("ab", waiting:await())
+    end)
+  end)
+
   it("keeps what was read when a read is cancelled", function()
     stream({"ab", "cd"}, function(body, more)
       more()
