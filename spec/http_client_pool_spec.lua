@@ -59,8 +59,9 @@ describe("connections", function()
 end)
 
 describe("a limit", function()
-  -- Starts n requests; lets them be answered when no more come.
-  local function most_at_once(client, urls, s)
+  -- Makes six requests, and waits each time for as many as the limit lets go.
+  -- Returns how many were under way at most.
+  local function most_at_once(client, urls, s, limit)
     local gates, counts, most = {}, {}, 0
     for i, server in ipairs(urls) do gates[i], counts[i] = server[2], server[3] end
     local tasks = {}
@@ -72,8 +73,8 @@ describe("a limit", function()
       for _, count in ipairs(counts) do n = n + count() end
       return n
     end
-    for _ = 1, 6 do
-      h.wait_until(function() return waiting() > 0 end)
+    for left = 6, 1, -1 do
+      h.wait_until(function() return waiting() >= math.min(limit, left) end)
       for _ = 1, 5 do rille.sleep(0.001) end
       most = math.max(most, waiting())
       for i, count in ipairs(counts) do
@@ -86,13 +87,13 @@ describe("a limit", function()
 
   it("of connections for one host holds others back", function()
     h.run(function(client, s)
-      assert.equal(2, most_at_once(client, {{gated()}}, s))
+      assert.equal(2, most_at_once(client, {{gated()}}, s, 2))
     end, {max_per_host = 2})
   end)
 
   it("of connections in all holds others back", function()
     h.run(function(client, s)
-      assert.equal(3, most_at_once(client, {{gated()}, {gated()}}, s))
+      assert.equal(3, most_at_once(client, {{gated()}, {gated()}}, s, 3))
     end, {max_connections = 3})
   end)
 
