@@ -59,7 +59,7 @@ extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
     rl_ticker_type, rl_await_type, rl_selector_type, rl_poll_type,
     rl_semaphore_type, rl_bulkhead_type, rl_mutex_type, rl_rwlock_type,
     rl_event_type, rl_breaker_type, rl_limiter_type, rl_retry_type,
-    rl_budget_type, rl_inlet_type;
+    rl_budget_type, rl_inlet_type, rl_transfer_type;
 
 /* User values of the engine. */
 enum rl_engine_slot {
@@ -72,6 +72,7 @@ enum rl_engine_slot {
   RL_MODULE,      /* what `require "rille"` returns */
   RL_REPORT,      /* how the last run failed, or nil */
   RL_HOLDS,       /* the memory of the holds */
+  RL_TRANSFERS,   /* address -> transfer, those that libcurl knows */
   RL_ERROR_META,
   RL_TASK_META,
   RL_SCOPE_META,
@@ -93,6 +94,8 @@ enum rl_engine_slot {
   RL_LIMITER_META,
   RL_RETRY_META,
   RL_BUDGET_META,
+  RL_HTTP_POOL_META,
+  RL_TRANSFER_META,
   RL_HANDLER, /* the message handler of every protected call */
   RL_BODY,    /* what runs in each task's coroutine */
   RL_GUARD,   /* what lies at the bottom of each task's coroutine */
@@ -140,7 +143,8 @@ struct rl_engine {
   struct rl_thread idle[RL_POOL];
   struct rl_protector protectors[RL_PROTECTORS];
   int protectors_count;
-  int caller_at; /* see stack.c; 0: not known */
+  int caller_at;           /* see stack.c; 0: not known */
+  struct rille_node pools; /* of the HTTP client, those that are open: curl.h */
 };
 
 /* User values of a task. */
@@ -769,6 +773,7 @@ void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_socket(lua_State *L);
+void rl_open_curl(lua_State *L);
 void rl_open_run(lua_State *L);
 void rl_open_stack(lua_State *L);
 
@@ -789,6 +794,11 @@ struct rl_library {
  * the name of the package, when that cannot be. */
 void rl_load_library(lua_State *L, const struct rl_library *wanted,
                      void *functions);
+
+/* curl.c */
+
+/* Closes what the HTTP client of the engine has open. Never raises. */
+void rl_curl_close(struct rl_engine *engine);
 
 /* Raises if no file can be opened at all: then nothing that was not found is
  * known to be missing. */

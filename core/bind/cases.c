@@ -12,9 +12,9 @@ static int bad_case(lua_State *L, uint32_t i, const char *what) {
 
 /* What can be a case. */
 static const struct rl_type *const sources[] = {
-    &rl_channel_type, &rl_subscription_type, &rl_task_type,
-    &rl_alarm_type,   &rl_ticker_type,       &rl_semaphore_type,
-    &rl_mutex_type,   &rl_event_type,        &rl_inlet_type};
+    &rl_channel_type, &rl_subscription_type, &rl_task_type,  &rl_alarm_type,
+    &rl_ticker_type,  &rl_semaphore_type,    &rl_mutex_type, &rl_event_type,
+    &rl_inlet_type,   &rl_transfer_type};
 
 #define SOURCES (sizeof sources / sizeof *sources)
 

@@ -138,7 +138,8 @@ static void open_types(lua_State *L) {
       rl_open_rwlock,    rl_open_event,     rl_open_breaker,
       rl_open_limiter,   rl_open_retry,     rl_open_budget,
       rl_open_socket,    rl_open_inlet,     rl_open_testing,
-      rl_open_luv,       rl_open_run,       rl_open_stack,
+      rl_open_luv,       rl_open_curl,      rl_open_run,
+      rl_open_stack,
   };
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);

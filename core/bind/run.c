@@ -312,6 +312,7 @@ void rille_close(lua_State *L) {
     return; /* nothing to do, or being done */
   engine->closing = true;
   kill_tasks(engine);
+  rl_curl_close(engine);
   rl_luv_keep(L, engine);
   rille_loop_close(&engine->core);
   free(engine->free_indices);

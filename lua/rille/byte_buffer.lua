@@ -74,6 +74,13 @@ function M.drop(buffer)
   buffer.rest, buffer.at, buffer.late = "", 1, nil
 end
 
+--- Takes all that has come from a source that is asked.
+function M.take(buffer)
+  local left = sub(buffer.rest, buffer.at) .. (buffer.late or "")
+  M.drop(buffer)
+  return left
+end
+
 --- A piece has come. From callbacks.
 function M.feed(buffer, piece)
   local held = buffer.held + #piece

@@ -9,6 +9,10 @@ local rille, core = ...
 
 core.load "rille.class"
 
+core.add_kind("scope", "a scope", function(v)
+  return getmetatable(v) == "rille.scope" and pcall(core.state, v)
+end)
+
 -- Half the clock's resolution: what arithmetic in floating point may lack.
 local SLACK = 5e-10
 

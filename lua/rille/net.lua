@@ -102,10 +102,6 @@ function inner.scope_of(scope)
   return scope or rille.root()
 end
 
-core.add_kind("scope", "a scope", function(v)
-  return getmetatable(v) == "rille.scope" and pcall(core.state, v)
-end)
-
 getmetatable(inner).__newindex = M
 
 core.load "rille.net_connect"

@@ -120,7 +120,8 @@ function core.add_reading(methods, state_of)
     local r = state_of(object, "lines").reader
     max = check_max(max, "lines", 1)
     return function()
-      return buffers.pass(core.in_turn(r, buffers.read_piece, "\n", max, r))
+      -- The object is kept by being an argument: who else has it, nobody knows.
+      return buffers.pass(core.in_turn(r, buffers.read_piece, "\n", max, r, object))
     end
   end
 end
