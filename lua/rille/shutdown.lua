@@ -192,6 +192,8 @@ local read_options = core.options("shutdown", 1, {
 function rille.shutdown(opts)
   local o, root = read_options(opts), rille.root()
   if not root then error("rille.shutdown: no root scope is open", 2) end
+  -- The root before this one may have had no memory to close its own.
+  if installed and core.state(installed.root) == "ended" then close(installed) end
   if installed then error("rille.shutdown: it is installed already; close it first", 2) end
   local state = {stage = "armed", timeout = o.timeout, root = root, watched = {}}
   watch_all(state, o.signals)
