@@ -199,6 +199,8 @@ function rille.shutdown(opts)
   if not root then
     core.misuse "rille.shutdown: no root scope is open; call it inside rille.run()"
   end
+  -- The root before this one may have had no memory to close its own.
+  if installed and core.state(installed.root) == "ended" then close(installed) end
   if installed then core.misuse "rille.shutdown: it is installed already; close it first" end
   local state = {stage = "armed", timeout = o.timeout, root = root, watched = {}}
   watch_all(state, o.signals)
