@@ -22,6 +22,7 @@ local parts = {
   fallback = "fallback",
   hedge = "hedge",
   net = "net",
+  http = "http",
   once = "once",
   policy = "policy",
   singleflight = "singleflight",
