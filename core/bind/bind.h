@@ -581,6 +581,7 @@ void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_socket(lua_State *L);
+void rl_open_http_parser(lua_State *L);
 void rl_open_run(lua_State *L);
 
 /* Adds functions to the module: module at -2, engine at -1. */

@@ -232,6 +232,37 @@ static int l_channel_recv(lua_State *L) {
   return rl_wait_one(L, task, &channel->core.receive, 0, 0, recv_k);
 }
 
+static int recv_within_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  (void)status;
+  if (rl_resumed(L, engine, ctx, recv_within_k) == RILLE_EXPIRED)
+    lua_pushboolean(L, 0);
+  else if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
+    return push_closed(L, engine, 1);
+  return 1;
+}
+
+/* For the Lua part: recv_within(channel, seconds) is recv, but returns false
+ * when nothing has come in that time. */
+static int l_channel_recv_within(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = rl_check_receiver(L);
+  int64_t span = rl_check_span(L, 2);
+  struct rl_task *task = rl_enter(L, engine);
+  struct rille_waiter *one = &task->core.wait.one;
+  enum rille_transfer_kind kind;
+  rl_settop(L, 1);
+  if (recv_value(L, channel, 1, &kind))
+    return rl_return(L, task, 1);
+  if (kind == RILLE_CLOSED)
+    return rl_return(L, task, push_closed(L, engine, 1));
+  one->source = &channel->core.receive;
+  one->slot = 0;
+  return rl_wait(L, task, one, 1,
+                 rille_time_add(rille_now(&engine->core), span), 0, 0,
+                 recv_within_k);
+}
+
 /***
 Sends if that need not wait. Never suspends.
 @function channel:try_send
@@ -679,9 +710,14 @@ void rl_open_channel(lua_State *L) {
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"channel", l_channel_new},
                                        {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"recv_within", l_channel_recv_within},
+                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_CHANNEL_META, "channel", methods, meta);
   rl_add_receiving(L, RL_CHANNEL_META);
   rl_add_functions(L, functions);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
   lua_settop(L, engine);
 }

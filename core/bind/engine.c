@@ -129,7 +129,7 @@ static void open_types(lua_State *L) {
       rl_open_semaphore, rl_open_bulkhead,     rl_open_mutex,   rl_open_rwlock,
       rl_open_event,     rl_open_breaker,      rl_open_limiter, rl_open_retry,
       rl_open_budget,    rl_open_socket,       rl_open_inlet,   rl_open_testing,
-      rl_open_luv,       rl_open_run,
+      rl_open_luv,       rl_open_http_parser,  rl_open_run,
   };
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);

@@ -128,6 +128,21 @@ function M.read(buffer, reader)
   return receive(buffer)
 end
 
+--- As read; false when nothing has come in so many seconds.
+function M.read_within(buffer, seconds, reader)
+  enter(buffer)
+  if buffer.at <= #buffer.rest then
+    core.checkpoint()
+    return take_rest(buffer)
+  end
+  buffer.reader = reader
+  local _ <close> = buffer
+  if not buffer.started then resume(buffer) end
+  local piece, err = core.recv_within(buffer.incoming, seconds)
+  if piece then buffer.held = buffer.held - #piece end
+  return piece, err
+end
+
 -- Begins to collect pieces, the rest being the first. The buffer must be
 -- guarded. Returns the list and how many bytes are in it.
 local function collect(buffer, reader)

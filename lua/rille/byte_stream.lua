@@ -110,6 +110,11 @@ function M.failure(stream)
   return state_of(stream, "failure").failed
 end
 
+--- For other parts: as `read`; false when nothing has come in so many seconds.
+function M.read_within(stream, seconds)
+  return buffers.read_within(state_of(stream, "read"), seconds, stream)
+end
+
 --- Byte streams.
 -- @type byte_stream
 
@@ -262,6 +267,39 @@ function methods.write(stream, data)
     return write_rest(state, data, stream)
   end
   return write_rest(state, sub(type(data) == "table" and concat(data) or data, n + 1), stream)
+end
+
+-- An empty write is done when all before it are.
+local function flush(state)
+  if not state.handle then return closed(state) end
+  return rille.uv_call(state.handle.write, state.handle, "")
+end
+
+-- Writes what the kernel has not taken at once.
+local function write_patiently(state, stream, data, seconds)
+  local before = #data
+  local ok, err = rille.timeout(seconds, methods.write, stream, data)
+  while not ok and rille.is_error(err, "timeout") do
+    local left = state.handle and state.handle:get_write_queue_size()
+    if not left or left >= before then return nil, err end
+    before = left
+    ok, err = rille.timeout(seconds, flush, state)
+  end
+  return ok, err
+end
+
+--- For other parts: as `write`; nil and `timeout` when the other side has taken
+-- nothing in so many seconds: then the stream is to be closed.
+function M.write_within(stream, data, seconds)
+  local state = state_of(stream, "write")
+  core.checkpoint()
+  local handle = state.handle
+  if not handle then return closed(state) end
+  local n, err, code = handle:try_write(data)
+  if type(data) == "table" then data = concat(data) end
+  if n == #data then return true end
+  if not n and code ~= "EAGAIN" then return broken(state, err) end
+  return write_patiently(state, stream, n and n > 0 and sub(data, n + 1) or data, seconds)
 end
 
 --- Ends the writing: the other side reads the end of the stream, and can still
