@@ -385,7 +385,7 @@ static int push_refusal(lua_State *L, struct refusal refusal) {
 /* Pushes the path and the query (or nil) of the target: what is between the
  * authority, if any, and a '#'. */
 static void push_path(lua_State *L, const char *url, size_t size) {
-  const char *begin = url, *end = url + size, *mark, *scheme;
+  const char *end = url + size, *mark, *scheme;
   if (size > 0 && *url != '/' && *url != '*' &&
       (scheme = memchr(url, ':', size)) != NULL && end - scheme > 3) {
     url = scheme + 3; /* "://": http-parser has seen to it */
@@ -395,9 +395,7 @@ static void push_path(lua_State *L, const char *url, size_t size) {
   if ((mark = memchr(url, '#', (size_t)(end - url))) != NULL)
     end = mark;
   mark = memchr(url, '?', (size_t)(end - url));
-  if (url == begin && mark == NULL && end == url + size)
-    lua_pushvalue(L, -1); /* most are no more than that */
-  else if (url == end || mark == url)
+  if (url == end || mark == url)
     lua_pushliteral(L, "/");
   else
     lua_pushlstring(L, url, (size_t)((mark != NULL ? mark : end) - url));
@@ -428,24 +426,43 @@ static void begin_chunks(struct rl_http_parser *parser) {
   parser->ended = false;
 }
 
+/* What is not as in most requests, as bits. */
+enum { IS_OLD = 1, CLOSES = 2, EXPECTS = 4, IS_HEAD = 8, IS_CONNECT = 16 };
+
+/* Pushes those bits; nil, which is quicker to look at, if there are none. */
+static void push_odds(lua_State *L, const struct rl_http_parser *parser,
+                      bool expects) {
+  bool old = parser->core.http_minor == 0;
+  int odds = old ? IS_OLD : 0;
+  if (!parser->call->keeps_alive(&parser->core))
+    odds |= CLOSES;
+  if (expects && !old)
+    odds |= EXPECTS;
+  if (parser->core.method == HTTP_HEAD)
+    odds |= IS_HEAD;
+  if (parser->core.method == HTTP_CONNECT)
+    odds |= IS_CONNECT;
+  if (odds != 0)
+    lua_pushinteger(L, odds);
+  else
+    lua_pushnil(L);
+}
+
 /* Pushes what a head is that ends before `stop`, in the bytes at 2. */
 static int push_head(lua_State *L, struct rl_http_parser *parser,
                      const char *head, lua_Integer stop, bool expects) {
-  const http_parser *core = &parser->core;
   lua_Integer length = body_length(parser);
   lua_pushinteger(L, stop);
-  lua_pushstring(L, parser->call->method((enum http_method)core->method));
-  lua_pushlstring(L, head + parser->url, parser->url_size);
+  lua_pushstring(L,
+                 parser->call->method((enum http_method)parser->core.method));
   push_path(L, head + parser->url, parser->url_size);
-  lua_pushstring(L, core->http_minor == 0 ? "1.0" : "1.1");
-  lua_pushboolean(L, parser->call->keeps_alive(core));
   lua_pushinteger(L, length);
-  lua_pushboolean(L, expects && core->http_minor > 0);
+  push_odds(L, parser, expects);
   if (length < 0)
     begin_chunks(parser);
   else
     begin_head(parser);
-  return 9;
+  return 6;
 }
 
 static int push_incomplete(lua_State *L, struct rl_http_parser *parser) {
@@ -457,10 +474,9 @@ static int push_incomplete(lua_State *L, struct rl_http_parser *parser) {
 /*
  * http_head(parser, bytes, at): takes a head, which begins at `at`. If not all
  * of it was parsed before, `bytes` has what was there then, from `at` on, and
- * more. Returns the place after it, method, target, path, query or nil,
- * version, whether the connection stays, the length of the body (-1: chunked)
- * and whether the client waits for a 100; false if it is not complete; or nil,
- * a status, and a reason.
+ * more. Returns the place after it, the method, path, query or nil, the length
+ * of the body (-1: chunked), and bits of what is odd about it, or nil; false if
+ * it is not complete; or nil, a status, and a reason.
  */
 static int l_http_head(lua_State *L) {
   size_t size, used;

@@ -26,6 +26,7 @@ local rille, core = ...
 local HIGH = 256 * 1024 -- bytes in `incoming` at which the source is paused
 
 local concat, find, sub = table.concat, string.find, string.sub
+local recv_within = core.recv_within
 
 local M = {}
 
@@ -128,17 +129,11 @@ function M.read(buffer, reader)
   return receive(buffer)
 end
 
---- As read; false when nothing has come in so many seconds.
-function M.read_within(buffer, seconds, reader)
-  enter(buffer)
-  if buffer.at <= #buffer.rest then
-    core.checkpoint()
-    return take_rest(buffer)
-  end
-  buffer.reader = reader
-  local _ <close> = buffer
+--- The next piece, for who reads nothing but pieces and alone; false when none
+-- has come in so many seconds; nil and an error at the end. Suspends.
+function M.pull(buffer, seconds)
   if not buffer.started then resume(buffer) end
-  local piece, err = core.recv_within(buffer.incoming, seconds)
+  local piece, err = recv_within(buffer.incoming, seconds)
   if piece then buffer.held = buffer.held - #piece end
   return piece, err
 end

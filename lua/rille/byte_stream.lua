@@ -17,7 +17,7 @@ core.load "rille.common"
 core.load "rille.uv"
 local buffers = core.load "rille.byte_buffer"
 
-rille.uv() -- or an error that names the package
+local try_write = rille.uv().try_write -- or an error that names the package
 core.ignore_sigpipe()
 
 local LINE = 65536 -- bytes of a line or a delimited piece, unless said otherwise
@@ -110,10 +110,12 @@ function M.failure(stream)
   return state_of(stream, "failure").failed
 end
 
---- For other parts: as `read`; false when nothing has come in so many seconds.
-function M.read_within(stream, seconds)
-  return buffers.read_within(state_of(stream, "read"), seconds, stream)
+--- For other parts: what `pull` and `push` take instead of the stream.
+function M.state(stream)
+  return state_of(stream, "read")
 end
+
+M.pull = buffers.pull
 
 --- Byte streams.
 -- @type byte_stream
@@ -276,9 +278,9 @@ local function flush(state)
 end
 
 -- Writes what the kernel has not taken at once.
-local function write_patiently(state, stream, data, seconds)
+local function push_rest(state, data, seconds)
   local before = #data
-  local ok, err = rille.timeout(seconds, methods.write, stream, data)
+  local ok, err = rille.timeout(seconds, write_rest, state, data)
   while not ok and rille.is_error(err, "timeout") do
     local left = state.handle and state.handle:get_write_queue_size()
     if not left or left >= before then return nil, err end
@@ -288,18 +290,18 @@ local function write_patiently(state, stream, data, seconds)
   return ok, err
 end
 
---- For other parts: as `write`; nil and `timeout` when the other side has taken
--- nothing in so many seconds: then the stream is to be closed.
-function M.write_within(stream, data, seconds)
-  local state = state_of(stream, "write")
-  core.checkpoint()
+--- For other parts: writes as `write` does; nil and `timeout` when the other
+-- side has taken nothing in so many seconds: then the stream is to be closed.
+-- Does not check for cancellation unless it waits.
+function M.push(state, data, seconds)
   local handle = state.handle
   if not handle then return closed(state) end
-  local n, err, code = handle:try_write(data)
+  local n, err, code = try_write(handle, data)
+  if n == #data and type(data) == "string" then return true end
   if type(data) == "table" then data = concat(data) end
   if n == #data then return true end
   if not n and code ~= "EAGAIN" then return broken(state, err) end
-  return write_patiently(state, stream, n and n > 0 and sub(data, n + 1) or data, seconds)
+  return push_rest(state, n and n > 0 and sub(data, n + 1) or data, seconds)
 end
 
 --- Ends the writing: the other side reads the end of the stream, and can still

@@ -24,6 +24,7 @@ local requests = core.load "rille.http_request"
 local responses = core.load "rille.http_response"
 
 local sub, http_head = string.sub, core.http_head
+local plain, push = responses.plain, streams.push
 
 local LINGER = 1           -- seconds that a client may go on sending at the end
 local LINGER_BYTES = 1 << 20
@@ -34,10 +35,10 @@ local M = {}
 -- never see the answer: RFC 9112, 9.6.
 local function linger(conn)
   conn.busy = false
-  local stream, left, deadline = conn.stream, LINGER_BYTES, rille.now() + LINGER
-  if not stream:shutdown() then return end
+  local left, deadline = LINGER_BYTES, rille.now() + LINGER
+  if not conn.stream:shutdown() then return end
   repeat
-    local piece = streams.read_within(stream, deadline - rille.now())
+    local piece = streams.pull(conn.state, deadline - rille.now())
     left = left - #(piece or "")
   until not piece or left < 0
 end
@@ -45,25 +46,38 @@ end
 -- Answers a request that is none.
 local function refuse(conn, status, detail)
   conn.server.refused = conn.server.refused + 1
-  conn.keep, conn.left, conn.is_head = false, 0, false
+  conn.keep, conn.left, conn.is_head, conn.version = false, 0, false, "1.1"
   responses.send_status(conn, status, detail)
   linger(conn)
 end
 
--- Begins a request whose head was taken up to `stop`.
-local function begin(conn, stop, method, version, keep, length, expects)
+-- Notes what is not as in most requests.
+local function note_odds(conn, length, odds)
+  conn.plain, conn.left, conn.taken = false, length, 0
+  if not odds then return end
+  if odds & 1 ~= 0 then conn.version = "1.0" end
+  if odds & 2 ~= 0 then conn.keep = false end
+  conn.expects, conn.is_head = odds & 4 ~= 0, odds & 8 ~= 0
+end
+
+-- Makes the request whose head ends before `stop`.
+local function begin(conn, stop, method, path, query, length, odds)
   local text, at = conn.text, conn.at
-  conn.at, conn.version, conn.keep, conn.left, conn.expects = stop, version, keep, length, expects
-  conn.busy, conn.started, conn.is_head = true, false, method == "HEAD"
-  conn.taken, conn.failure = 0, nil
-  if at == 1 and stop > #text then return text end
-  return sub(text, at, stop - 1)
+  conn.at = stop
+  if not conn.plain then
+    conn.plain, conn.version, conn.keep, conn.failure = true, "1.1", true, nil
+    conn.expects, conn.is_head = false, false
+  end
+  if length ~= 0 or odds then note_odds(conn, length, odds) end
+  if at > 1 or stop <= #text then text = sub(text, at, stop - 1) end
+  local req = requests.new(conn, text, method, path, query, length == 0 and "" or nil)
+  conn.request = req
+  return req
 end
 
 -- Waits for more of a head. `deadline` is set once it has begun.
 local function wait_head(conn, deadline)
   local opts = conn.server.opts
-  if conn.at > #conn.text then conn.text, conn.at = "", 1 end
   local seconds = deadline and deadline - rille.now()
     or conn.request and opts.idle_timeout or opts.header_timeout
   local ok = requests.more(conn, seconds)
@@ -71,48 +85,37 @@ local function wait_head(conn, deadline)
   return ok
 end
 
--- The next request; nil when there will be none. With `stream` its body is
--- still to be read.
+-- The next request; nil when there will be none. Its body is still to be read.
 local function read_request(conn)
   local deadline
   while true do
     if conn.at <= #conn.text then
-      local stop, method, url, path, query, version, keep, length, expects =
-        http_head(conn.parser, conn.text, conn.at)
-      if stop then
-        local head = begin(conn, stop, method, version, keep, length, expects)
-        return requests.new(conn, head, method, url, path, query, version)
-      end
-      if stop == nil then return refuse(conn, method, url) end
-      conn.busy = true
+      local stop, method, path, query, length, odds = http_head(conn.parser, conn.text, conn.at)
+      if stop then return begin(conn, stop, method, path, query, length, odds) end
+      if stop == nil then return refuse(conn, method, path) end
       deadline = deadline or rille.now() + conn.server.opts.header_timeout
+      conn.busy = true
     end
     if not wait_head(conn, deadline) then return nil end
+    conn.busy = true
   end
 end
 
--- The next request with its body; nil when there will be none.
-local function next_request(conn)
+-- Reads the body before the handler is called. False when that cannot be.
+local function complete(conn, req)
   local server = conn.server
-  local req = read_request(conn)
-  if not req then return nil end
   if req.method == "CONNECT" then return refuse(conn, 501) end
-  if not server.opts.stream then
-    local body = ""
-    if conn.left ~= 0 then
-      body = requests.take_all(conn, server.max_body, server.opts.body_timeout)
-      if not body then return refuse(conn, conn.failure.status) end
-    end
-    req.body = body
-  end
-  conn.request = req
-  server.requests = server.requests + 1
-  return req
+  if server.opts.stream then return true end
+  local body = requests.take_all(conn, server.max_body, server.opts.body_timeout)
+  if not body then return refuse(conn, conn.failure.status) end
+  req.body = body
+  return true
 end
 
 -- Sends what the handler has returned. False when the connection is over.
 local function answer(conn, response, err)
   if not response and err ~= nil then error(err, 0) end
+  conn.started = false
   if conn.failure or conn.server.closing then conn.keep = false end
   local ok = responses.send(conn, response)
   requests.settle(conn)
@@ -124,20 +127,34 @@ local function answer(conn, response, err)
   return conn.keep
 end
 
--- Serves until the connection is over, or the handler fails.
+-- Serves until the connection is over, or the handler fails. Most requests have
+-- no body, and most responses are plain: these take the short way.
 local function converse(conn)
-  local server = conn.server
+  local server, state = conn.server, conn.state
   local handler = server.handler
   while not server.closing do
-    conn.busy = conn.at <= #conn.text
-    local req = next_request(conn)
-    if not req or not answer(conn, handler(req)) then return end
+    if conn.at > #conn.text then
+      conn.text, conn.at, conn.busy = "", 1, false
+    else
+      core.checkpoint()
+    end
+    local req = read_request(conn)
+    if not req or not conn.plain and not complete(conn, req) then return end
+    server.requests = server.requests + 1
+    local response, err = handler(req)
+    local data = conn.plain and not server.closing and plain(response)
+    if not data then
+      if not answer(conn, response, err) then return end
+    elseif not push(state, data, server.opts.write_timeout) then
+      server.broken = server.broken + 1
+      return
+    end
   end
 end
 
 -- The handler has failed. Returns whether the connection can go on.
 local function recover(conn, err, trace)
-  local failure = conn.failure
+  local failure = not conn.plain and conn.failure
   local status = 500
   if failure and failure.err == err then
     status = failure.status
@@ -145,7 +162,7 @@ local function recover(conn, err, trace)
   else
     conn.server:report(err, conn.request, trace)
   end
-  if conn.started then return false end
+  if not conn.plain and conn.started then return false end
   if failure or conn.server.closing then conn.keep = false end
   local ok = responses.send_status(conn, status)
   if ok and conn.left ~= 0 then linger(conn) end
@@ -183,7 +200,8 @@ local shielded = {name = "connection", shield = true}
 function M.serve(server, stream)
   local opts = server.opts
   local conn <close> = setmetatable({
-    server = server, stream = stream, text = "", at = 1, left = 0, busy = false, keep = true,
+    server = server, stream = stream, state = streams.state(stream), text = "", at = 1, left = 0, busy = false, plain = false,
+    version = "1.1", keep = true, is_head = false, started = false,
     parser = core.http_parser(server.library, opts.max_header, opts.max_url),
   }, conn_meta)
   server.conns[conn] = true

@@ -38,7 +38,7 @@ end
 --- Brings more bytes into conn.text, behind those that are not used. True;
 -- false after so many seconds; nil and an error when there will be no more.
 function M.more(conn, seconds)
-  local piece, err = streams.read_within(conn.stream, seconds)
+  local piece, err = streams.pull(conn.state, seconds)
   if not piece then return piece, err end
   local text, at = conn.text, conn.at
   conn.text = at > #text and piece or sub(text, at) .. piece
@@ -85,7 +85,7 @@ function M.take(conn, seconds)
     if conn.failure then return nil, conn.failure.err end
     if conn.expects then
       conn.expects = false
-      streams.write_within(conn.stream, CONTINUE, seconds)
+      streams.push(conn.state, CONTINUE, seconds)
     end
     if conn.at > #conn.text then
       local ok, err = M.more(conn, seconds)
@@ -151,6 +151,8 @@ end
 -- What is made when it is first asked for.
 local later = {
   headers = function(req) return read_headers(req[HEAD]) end,
+  url = function(req) return (req[HEAD]:match "^[\r\n]*%S+ +(%S+)") end,
+  version = function(req) return (req[HEAD]:match "HTTP/(%d%.%d)\r\n") end,
   peer = function(req) return (peer(req)) end,
   peer_port = function(req) return (select(2, peer(req))) end,
 }
@@ -172,9 +174,9 @@ function meta.__tostring(req)
 end
 
 --- Makes the request whose head has come; `body` is nil if it is to be read.
-function M.new(conn, head, method, url, path, query, version, body)
-  return setmetatable({method = method, url = url, path = path, query = query,
-    version = version, body = body, [CONN] = conn, [HEAD] = head}, meta)
+function M.new(conn, head, method, path, query, body)
+  return setmetatable({method = method, path = path, query = query, body = body,
+    [CONN] = conn, [HEAD] = head}, meta)
 end
 
 --- Requests: what the handler of `rille.http.serve` gets. Besides these methods

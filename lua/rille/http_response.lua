@@ -21,9 +21,10 @@ local requests = core.load "rille.http_request"
 
 local M = {}
 
-local find, lower, concat = string.find, string.lower, table.concat
+local find, lower, concat, time = string.find, string.lower, table.concat, os.time
 
 local BIG = 16384 -- bytes of a body that is not copied behind its head
+local MANY = 1024 -- sizes of texts whose heads are kept for a second
 
 local reasons = {
   [200] = "OK", [201] = "Created", [202] = "Accepted", [203] = "Non-Authoritative Information",
@@ -46,13 +47,13 @@ local reasons = {
 local days = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 local months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
 
--- What is the same for all responses of a second: the Date, and status lines
--- followed by it.
-local second, date, beginnings = -1, "", {}
+-- What is the same for all responses of a second: the Date, status lines followed
+-- by it, and heads of plain texts, by their size.
+local second, date, beginnings, plain = -1, "", {}, {}
 
 local function tick(now)
   local t = os.date("!*t", now)
-  second, beginnings = now, {}
+  second, beginnings, plain = now, {}, {}
   date = ("Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n"):format(days[t.wday], t.day,
     months[t.month], t.year, t.hour, t.min, t.sec)
 end
@@ -64,7 +65,7 @@ end
 -- The status line and the Date, unless the handler gives one.
 local function beginning(status, dated)
   if dated then return status_line(status) end
-  local now = os.time()
+  local now = time()
   if now ~= second then tick(now) end
   local text = beginnings[status]
   if not text then
@@ -137,7 +138,7 @@ end
 
 local function write(conn, data)
   conn.started = true
-  return streams.write_within(conn.stream, data, conn.server.opts.write_timeout)
+  return streams.push(conn.state, data, conn.server.opts.write_timeout)
 end
 
 -- Sends a body with its head; `lines` are all other fields.
@@ -258,6 +259,21 @@ local function send_table(conn, response)
   body = body or ""
   check_length(given, #body)
   return send_whole(conn, status, lines, body, given.date)
+end
+
+-- The head of a text that is sent to a client of HTTP/1.1 which stays.
+local function plain_head(size)
+  local head = beginning(200) .. TEXT .. "Content-Length: " .. size .. "\r\n\r\n"
+  if size < MANY then plain[size] = head end
+  return head
+end
+
+--- A response to the simplest of requests as one string, if it is simple too.
+function M.plain(response)
+  if type(response) ~= "string" or #response > BIG then return nil end
+  if time() ~= second then tick(time()) end
+  local size = #response
+  return (plain[size] or plain_head(size)) .. response
 end
 
 --- Sends what the handler has returned. True; nil and an error when the client
