@@ -273,6 +273,21 @@ static struct refusal check_coding(const struct rl_http_parser *parser,
   return accepted;
 }
 
+/* Looks at the request line: a target without blanks and control characters,
+ * and a version that is spelled right. */
+static bool line_holds(const struct rl_http_parser *parser, const char *head,
+                       size_t size) {
+  const char *url = head + parser->url, *end = head + size;
+  const char *at = url + parser->url_size;
+  if (!is_value(url, parser->url_size) ||
+      memchr(url, '\t', parser->url_size) != NULL)
+    return false;
+  while (at < end && *at == ' ')
+    at++;
+  return end - at > 10 && memcmp(at, "HTTP/", 5) == 0 && at[6] == '.' &&
+         at[8] == '\r';
+}
+
 /* Whether a head that is complete makes a request. */
 static struct refusal check_head(struct rl_http_parser *parser,
                                  struct fields *fields, const char *head,
@@ -281,9 +296,8 @@ static struct refusal check_head(struct rl_http_parser *parser,
   struct refusal refusal;
   if (core->http_major != 1)
     return (struct refusal){505, "only HTTP/1 is spoken here"};
-  if (!is_value(head + parser->url, parser->url_size) ||
-      memchr(head + parser->url, '\t', parser->url_size) != NULL)
-    return (struct refusal){400, "the target has a control character"};
+  if (!line_holds(parser, head, size))
+    return (struct refusal){400, "the request line is malformed"};
   refusal = scan_fields(fields, head, size);
   if (refusal.status != 0)
     return refusal;
