@@ -115,9 +115,9 @@ end
 -- Sends what the handler has returned. False when the connection is over.
 local function answer(conn, response, err)
   if not response and err ~= nil then error(err, 0) end
-  conn.started = false
   if conn.failure or conn.server.closing then conn.keep = false end
   local ok = responses.send(conn, response)
+  conn.started = false
   requests.settle(conn)
   if not ok then
     conn.server.broken = conn.server.broken + 1
@@ -162,9 +162,10 @@ local function recover(conn, err, trace)
   else
     conn.server:report(err, conn.request, trace)
   end
-  if not conn.plain and conn.started then return false end
+  if conn.started then return false end
   if failure or conn.server.closing then conn.keep = false end
   local ok = responses.send_status(conn, status)
+  conn.started = false
   if ok and conn.left ~= 0 then linger(conn) end
   return ok and conn.keep
 end
