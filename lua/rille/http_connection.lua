@@ -152,20 +152,27 @@ local function converse(conn)
   end
 end
 
+-- Whose failure it is, as a status: the client's, if the error is that of the
+-- body it has sent.
+local function blame(conn, err, trace)
+  local server, failure = conn.server, not conn.plain and conn.failure
+  if failure or server.closing then conn.keep = false end
+  if failure and failure.err == err then
+    server.broken = server.broken + 1
+    return failure.status
+  end
+  server:report(err, conn.request, trace)
+  return 500
+end
+
 -- The handler has failed. Returns whether the connection can go on.
 local function recover(conn, err, trace)
-  local failure = not conn.plain and conn.failure
-  local status = 500
-  if failure and failure.err == err then
-    status = failure.status
-    conn.server.broken = conn.server.broken + 1
-  else
-    conn.server:report(err, conn.request, trace)
-  end
-  if conn.started then return false end
-  if failure or conn.server.closing then conn.keep = false end
-  local ok = responses.send_status(conn, status)
+  local status = blame(conn, err, trace)
+  local raises = status == 500 and conn.server.opts.on_error == "raise"
+  if raises then conn.keep = false end
+  local ok = not conn.started and responses.send_status(conn, status)
   conn.started = false
+  if raises then error(err, 0) end
   if ok and conn.left ~= 0 then linger(conn) end
   return ok and conn.keep
 end

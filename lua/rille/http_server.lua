@@ -70,11 +70,11 @@ local function attend(state)
   if not ok then error(err, 0) end
 end
 
--- A handler has failed.
+-- A handler has failed. With "raise" the connection will raise it.
 local function report(state, err, req, trace)
   state.errors = state.errors + 1
   local on_error = state.opts.on_error
-  if on_error == "raise" then error(err, 0) end
+  if on_error == "raise" then return end
   if on_error then return on_error(err, req) end
   io.stderr:write(("rille: %s: a handler failed: %s\n"):format(state.name, trace or tostring(err)))
 end
