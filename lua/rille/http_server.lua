@@ -151,7 +151,7 @@ function http.serve(host, port, handler, opts)
   return start({
     handler = handler, opts = o, library = core.http_library(), report = report,
     max_body = o.max_body or o.stream and math.huge or 1 << 20,
-    scope = o.scope or core.innermost(), conns = {}, stopping = rille.event(),
+    scope = o.scope or core.innermost_scope "http.serve", conns = {}, stopping = rille.event(),
     drained = rille.event(), active = 0, requests = 0, errors = 0, refused = 0, broken = 0,
   }, host, port)
 end
