@@ -57,7 +57,8 @@ describe("rille.http.serve", function()
   it("serves 1000 connections at once", function()
     prints("1000 connections, 3000 answers\n0 left\n", [[
       rille.run(function()
-        local server <close> = http.serve("127.0.0.1", 0, function(req) return req.path end)
+        local server <close> = http.serve("127.0.0.1", 0, function(req) return req.path end,
+          {header_timeout = 500, idle_timeout = 500})
         local conns, n = {}, 0
         for i = 1, 1000 do conns[i] = assert(net.connect("127.0.0.1", server:port())) end
         for round = 1, 3 do
