@@ -8,7 +8,7 @@
  * closed. */
 struct rille_loop {
   uv_loop_t *uv;
-  uv_loop_t own; /* where uv points, unless the loop is somebody else's */
+  bool own; /* the loop is ours, to close and to free */
   uv_prepare_t prepare;
   uv_idle_t idle;
   uv_timer_t timer;
@@ -148,17 +148,30 @@ static void open_handles(struct rille_loop *loop) {
   uv_unref((uv_handle_t *)&loop->prepare);
 }
 
+/* A new loop in `*made`; 0, or UV_E*. */
+static int make_loop(uv_loop_t **made) {
+  uv_loop_t *uv = malloc(sizeof *uv);
+  int status = uv != NULL ? uv_loop_init(uv) : UV_ENOMEM;
+  if (status < 0)
+    free(uv);
+  else
+    *made = uv;
+  return status;
+}
+
 int rille_loop_open(struct rille_engine *engine, uv_loop_t *uv) {
   struct rille_loop *loop = calloc(1, sizeof *loop);
-  int status;
+  int status = 0;
   if (loop == NULL)
     return UV_ENOMEM;
-  loop->uv = uv != NULL ? uv : &loop->own;
-  status = uv == NULL ? uv_loop_init(&loop->own) : 0;
+  loop->own = uv == NULL;
+  if (loop->own)
+    status = make_loop(&uv);
   if (status < 0) {
     free(loop);
     return status;
   }
+  loop->uv = uv;
   loop->engine = engine;
   loop->armed = RILLE_FOREVER;
   open_handles(loop);
@@ -172,21 +185,24 @@ static void close_foreign(uv_handle_t *handle, void *data) {
     uv_close(handle, NULL);
 }
 
-/* Our own loop goes down for good: whatever others left on it is closed. */
-static void close_own_loop(struct rille_loop *loop) {
-  if (uv_loop_close(&loop->own) != UV_EBUSY)
-    return;
-  uv_walk(&loop->own, close_foreign, NULL);
-  uv_run(&loop->own, UV_RUN_DEFAULT);
-  uv_loop_close(&loop->own);
+void rille_loop_end(uv_loop_t *uv) {
+  if (uv_loop_close(uv) == UV_EBUSY) {
+    uv_walk(uv, close_foreign, NULL);
+    uv_run(uv, UV_RUN_DEFAULT);
+    uv_loop_close(uv);
+  }
+  free(uv);
 }
 
+/* Closes our handles, and the loop if it is ours. One that goes on frees the
+ * rest when it turns. */
 static void dispose(struct rille_loop *loop) {
-  while (loop->open_handles > 0)
-    uv_run(loop->uv, UV_RUN_NOWAIT);
-  if (loop->uv == &loop->own)
-    close_own_loop(loop);
-  free(loop);
+  uv_loop_t *uv = loop->uv;
+  bool own = loop->own;
+  close_handles(loop);
+  loop->orphan = true;
+  if (own)
+    rille_loop_end(uv);
 }
 
 void rille_loop_close(struct rille_engine *engine) {
@@ -199,11 +215,15 @@ void rille_loop_close(struct rille_engine *engine) {
     uv_stop(loop->uv);
     return;
   }
-  close_handles(loop);
-  loop->orphan = engine->host_loop;
-  if (loop->orphan) /* the host runs the loop, and frees it so */
-    return;
   dispose(loop);
+}
+
+uv_loop_t *rille_loop_release(struct rille_engine *engine) {
+  struct rille_loop *loop = engine->loop;
+  if (loop == NULL || !loop->own)
+    return NULL;
+  loop->own = false;
+  return loop->uv;
 }
 
 uv_loop_t *rille_loop_uv(const struct rille_engine *engine) {
@@ -223,7 +243,6 @@ bool rille_loop_run(struct rille_engine *engine, const bool *done) {
   while (!*done && alive) {
     uv_run(loop->uv, UV_RUN_DEFAULT);
     if (loop->engine == NULL) { /* closed by a task */
-      close_handles(loop);
       dispose(loop);
       return true;
     }

@@ -29,8 +29,16 @@ typedef struct uv_loop_s uv_loop_t;
  * 0, or UV_E* with nothing changed. */
 int rille_loop_open(struct rille_engine *engine, uv_loop_t *uv);
 
-/* Detaches; closes a loop of the engine's own. Idempotent. */
+/* Detaches; closes a loop of the engine's own, and whatever others have left
+ * on it. Idempotent. Any other loop must turn once more to be rid of us. */
 void rille_loop_close(struct rille_engine *engine);
+
+/* Makes a loop of the engine's own the caller's, to be ended by him when the
+ * engine is closed; NULL if it has none. */
+uv_loop_t *rille_loop_release(struct rille_engine *engine);
+
+/* Closes and frees such a loop, with whatever is left on it. */
+void rille_loop_end(uv_loop_t *uv);
 
 uv_loop_t *rille_loop_uv(const struct rille_engine *engine);
 

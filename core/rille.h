@@ -29,8 +29,13 @@ int luaopen_rille(lua_State *L);
  * Opens the engine of L on `loop`, or, where that is NULL, on a loop as
  * luaopen_rille finds it. Afterwards `require "rille"` returns the module.
  * The host keeps its loop: it runs it, and closes it after rille_close.
- * Returns 0; UV_EEXIST when L has an engine already; another UV_E* when
- * libuv failed. Raises (unprotected) only for lack of memory.
+ * Returns 0; UV_EEXIST when L has an open engine; UV_EBUSY when it is closed
+ * but a call that drives it has not returned yet; another UV_E* when libuv
+ * failed. Raises (unprotected) only for lack of memory.
+ *
+ * After rille_close, or after a failure, L can get another engine, as often as
+ * one likes. The module is a new one: `require "rille"` returns that, and Lua
+ * modules that hold the old one must be loaded anew.
  */
 int rille_open(lua_State *L, uv_loop_t *loop);
 
@@ -71,7 +76,16 @@ void rille_report(lua_State *L);
 /*
  * Closes the engine of L; lua_close does so too. Every task that is still
  * parked is closed: its <close> handlers run and cannot wait. Idempotent.
- * A loop of the engine's own is closed, a host's only loses our handles.
+ * What the script still holds of it raises "the rille engine is closed", also
+ * when it is given to the next engine; what only tells may go on telling.
+ *
+ * A loop of the engine's own is closed, with every handle that is left on it; a
+ * host's only loses our handles, when it turns next. But if luv was loaded on a
+ * loop of the engine's own, that loop and luv's handles live as long as L: an
+ * engine that is opened next without a loop gets that one, and lua_close ends
+ * it. luv itself is always on the loop of the engine opened last: where that
+ * was a host's, keep it open until lua_close, and let it turn once before, when
+ * luv's handles are closed: their callbacks look for L.
  */
 void rille_close(lua_State *L);
 

@@ -103,10 +103,8 @@ static void settle(struct rille_scope *scope) {
 }
 
 bool rille_scope_leave(struct rille_scope *scope) {
-  if (scope->state == RILLE_SCOPE_OPEN) {
-    scope->state = RILLE_SCOPE_CLOSING;
-    settle(scope);
-  }
+  scope->state = RILLE_SCOPE_CLOSING;
+  settle(scope); /* each time: a cleanup may have started daemons */
   return rille_scope_idle(scope);
 }
 

@@ -77,6 +77,21 @@ describe("the benchmarks", function()
         report.ratios(measured(2).lines, peers))
     end)
 
+    it("hold the memory of a connection to what luv's takes, and so much more", function()
+      local job = {row = {id = "idle", kind = "idle", tasks = 1}, ops = 1, tasks = 1}
+      local function judge(bytes)
+        local found = figures({job}, {[job] = {rille = {{bytes = bytes}}, luv = {{bytes = 900}}}},
+          {peers[1], {name = "luv", title = "luv"}})
+        return found.verdicts[1], found
+      end
+      assert.is_true(judge(6900).met)
+      local missed, found = judge(6901)
+      assert.is_false(missed.met)
+      local titled = {{name = "luv", title = "luv"}}
+      assert.matches("idle: memory, bytes more than luv | +6001 | +<= 6000 | MISSED",
+        report.verdicts(found.verdicts, titled))
+    end)
+
     it("make a chart", function()
       local svg = chart.svg(measured(2).lines, peers, {date = "now", cpu = "A & B", cpus = 2})
       assert.matches("^<svg .*A &amp; B, 2 CPUs.*</svg>\n$", svg)

@@ -25,16 +25,16 @@ describe("an option of a broadcast", function()
   for name, row in pairs {
     ["that is unknown"] = { "'bufer'; did you mean 'buffer'", { bufer = 1 } },
     ["that has a number for its name"] = { "option names must be strings", { 16 } },
-    ["buffer, a word"] = { "'buffer': number expected, got string", { buffer = "16" } },
+    ["buffer, a word"] = { "'buffer': number expected, got '16'", { buffer = "16" } },
     ["buffer, negative"] = { "'buffer': a " .. whole .. ", got %-1", { buffer = -1 } },
     ["buffer, a fraction"] = { "'buffer': a " .. whole .. ", got 1.5", { buffer = 1.5 } },
     ["buffer, too large"] = { "'buffer': a " .. whole, { buffer = 2 ^ 31 } },
     ["buffer, very much too large"] = { "'buffer': a " .. whole, { buffer = 2 ^ 80 } },
     ["buffer, NaN"] = { "'buffer': a " .. whole, { buffer = nan } },
     ["buffer, -math.huge"] = { "'buffer': a " .. whole, { buffer = -math.huge } },
-    ["overflow, no such choice"] = { "'overflow': no such choice 'drop_oldes'; did you mean "
-      .. "drop_oldest", { overflow = "drop_oldes" } },
-    ["overflow, a number"] = { "'overflow': string expected, got number", { overflow = 1 } },
+    ["overflow, no such choice"] = { "'overflow': no such choice 'drop_oldes'; 'block' or "
+      .. "'drop_oldest' or 'drop_newest' or 'error' expected", { overflow = "drop_oldes" } },
+    ["overflow, a number"] = { "'overflow': string expected, got 1", { overflow = 1 } },
     ["overflow without a buffer"] = { "'drop_newest' needs a buffer of at least 1",
       { overflow = "drop_newest", buffer = 0 } },
     ["on_drop, a table"] = { "'on_drop': function expected, got table", { on_drop = {} } },
@@ -74,13 +74,13 @@ end)
 
 describe("an argument", function()
   refuses {
-    ["broadcast(a number)"] = { "#1 to 'broadcast' .table expected, got number", function()
+    ["broadcast(a number)"] = { "#1 to 'broadcast' .table expected, got 1", function()
       rille.broadcast(1)
     end },
     ["subscribe(a number)"] = { "#1 to 'subscribe' .string or table expected", function(b)
       b:subscribe(1)
     end },
-    ["subscribe(name, a number)"] = { "#2 to 'subscribe' .table expected, got number", function(b)
+    ["subscribe(name, a number)"] = { "#2 to 'subscribe' .table expected, got 1", function(b)
       b:subscribe("b", 1)
     end },
     ["subscribe(two tables)"] = { "#1 to 'subscribe'", function(b) b:subscribe({}, {}) end },

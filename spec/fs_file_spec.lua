@@ -161,7 +161,7 @@ describe("file", function()
         local file <close> = with("", "w") (dir)
         assert.is_true(file:write {"a", "", "bc"})
         assert.equal("abc", content(file))
-        helper.raises(function() file:write {"a", 1} end, "got number at 2")
+        helper.raises(function() file:write {"a", 1} end, "string expected at %[2%], got number")
       end)
     end)
 

@@ -78,6 +78,58 @@ describe("process.spawn", function()
     end)
   end)
 
+  it("is read by one task at a time", function()
+    run(function()
+      local p <close> = assert(process.spawn {"cat"})
+      local first = helper.start(function() return p:stdout():read() end)
+      rille.yield()
+      helper.raises(function() p:stdout():read() end, "another task reads")
+      p:stdin():write "x"
+      assert.equal("x", first:await())
+    end)
+  end)
+
+  it("is a case of a select, and a source of a stream", function()
+    run(function()
+      local p <close> = sh "echo one; read line; echo two"
+      assert.same({2, "one\n"}, {rille.select {{rille.channel()}, {p:stdout()}}})
+      assert.is_nil((rille.select({{p:stdout()}}, {timeout = 0.01})))
+      p:stdin():write "\n"
+      assert.same({"two\n"}, rille.stream(p:stdout()):collect())
+    end)
+  end)
+
+  it("reads lines as a file does: of any length, with what is before the end", function()
+    run(function()
+      local p <close> = sh [[printf 'a\r\n'; head -c 70000 /dev/zero; printf '\nb;c']]
+      assert.equal("a\r", p:stdout():read_line())
+      assert.equal(70000, #p:stdout():read "l")
+      assert.same({"b", "c"}, {p:stdout():read_until ";", p:stdout():read_until ";"})
+      helper.refused("closed", p:stdout():read_until ";")
+    end)
+  end)
+
+  it("ends its input with shutdown", function()
+    run(function()
+      local p <close> = assert(process.spawn {"cat"})
+      p:stdin():write "x"
+      assert.is_true(p:stdin():shutdown())
+      assert.equal("x", p:stdout():read "a")
+    end)
+  end)
+
+  it("leaves what it has written when its scope ends", function()
+    run(function()
+      local p = rille.scope(function()
+        local child = sh "echo said"
+        child:wait()
+        return child
+      end)
+      assert.equal("said\n", p:stdout():read "a")
+      p:close()
+    end)
+  end)
+
   it("loses nothing of a read that is cancelled", function()
     run(function()
       local p <close> = assert(process.spawn {"cat"})

@@ -210,7 +210,7 @@ describe("the delay of rille.retry", function()
 
   it("that is no number raises", function()
     run(function()
-      raises(function() rille.retry({ delay = function() return "1" end }, error) end, "string")
+      raises(function() rille.retry({ delay = function() return "1" end }, error) end, "got '1'")
     end)
   end)
 

@@ -62,7 +62,7 @@ describe("an object with __source", function()
     helper.run(function()
       helper.raises(function()
         rille.select{{standing_for(function() return 1 end)}}
-      end, "case 1: number is not something to wait for")
+      end, "case 1: 1 is not something to wait for")
       helper.raises(function() rille.select{{standing_for(1)}} end, "attempt to call a number")
     end)
   end)

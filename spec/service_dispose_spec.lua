@@ -204,7 +204,7 @@ describe("a scope without services", function()
   it("pays nothing for those around it", function()
     run(function()
       rille.root():provide("db", gives(1))
-      local function cost(fn)
+      local function cost_once(fn)
         collectgarbage()
         collectgarbage "stop"
         local before = collectgarbage "count"
@@ -213,8 +213,13 @@ describe("a scope without services", function()
         collectgarbage "restart"
         return spent
       end
+      -- Where addresses collide, a table of the engine grows now and then.
+      local function cost(fn)
+        local least = math.huge
+        for _ = 1, 5 do least = math.min(least, cost_once(fn)) end
+        return least
+      end
       local function look(s) return s:use "db", s:has "nothing" end
-      cost(look)
       -- KB for 100 scopes; a table for each would be 5.
       assert.is_true(math.abs(cost(function() end) - cost(look)) < 1)
     end)

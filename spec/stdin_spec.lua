@@ -83,6 +83,34 @@ describe("rille.stdin", function()
         print(table.concat(got, " "))']])
   end)
 
+  it("is a case of a select, and keeps what comes after another case", function()
+    assert.equal("2\ttick\n1\tone\none\n1\tnil\tclosed\n", sys.shell [[
+      go=/tmp/rille-go.$$
+      (while ! test -e $go; do sleep 0.01; done; echo one; sleep 0.1; echo one) | GO=$go $RILLE -e '
+        print(rille.select{{rille.stdin}, {rille.after(0.01), function() return "tick" end}})
+        rille.fs.write_file(os.getenv "GO", "")
+        print(1, select(2, rille.select{{rille.stdin}}):sub(1, -2))
+        rille.select({{rille.stdin}}, {timeout = 0})
+        print(rille.stdin:read "l")
+        local i, piece, err = rille.select{{rille.stdin}}
+        print(i, piece, err.kind)'; rm $go]])
+  end)
+
+  it("gives each of several selects a piece", function()
+    assert.equal("one two\n", sys.shell [[
+      (echo one; sleep 0.1; echo two) | $RILLE -e '
+        local got = {}
+        rille.scope(function(s)
+          for _ = 1, 2 do
+            s:go(function()
+              local _, piece = rille.select{{rille.stdin}}
+              got[#got + 1] = piece:sub(1, -2)
+            end)
+          end
+        end)
+        print(table.concat(got, " "))']])
+  end)
+
   it("is closed for who has none", function()
     assert.matches("nil\tEBADF", sys.shell [[
       $RILLE -e 'local _, err = rille.stdin:read() print(nil, err.code)' <&- 2>&1]])

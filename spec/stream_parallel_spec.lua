@@ -144,7 +144,7 @@ describe("map_parallel", function()
     run(function()
       for _ in stream { 1, 2 }:map_parallel(100, identity):iter() do
         helper.settle()
-        assert.equal(3, rille.root():active())
+        assert.equal(2, rille.root():active())
         break
       end
     end)

@@ -7,7 +7,7 @@
 #include "bind.h"
 
 struct rl_await {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_source source;
   bool done;
   int count; /* values, once done */
@@ -28,7 +28,7 @@ static int l_await_resolve(lua_State *L) {
     struct rl_task *task =
         rl_task_of(RILLE_ENTRY(node, struct rille_waiter, node)->task);
     if (!lua_checkstack(task->waiting, await->count + LUA_MINSTACK))
-      luaL_error(L, "too many results");
+      rl_error(L, "too many results");
     lua_xmove(L, task->waiting, await->count);
     task->top += await->count;
     rille_source_fire(&await->source, 0);
@@ -77,10 +77,10 @@ static int started_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_task *task;
   (void)status, (void)ctx;
   if (!lua_isnil(L, 3) && !lua_isfunction(L, 3))
-    luaL_error(L,
-               "await: start must return a cancel function or nothing, "
-               "got %s",
-               luaL_typename(L, 3));
+    rl_error(L,
+             "await: start must return a cancel function or nothing, "
+             "got %s",
+             rl_push_shown(L, 3));
   task = rl_task_of(engine->core.current);
   if (await->done)
     return rl_return(L, task, push_kept(L, await));
@@ -102,11 +102,11 @@ end)
 static int l_await(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_await *await;
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  rl_check_type(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
   rl_enter(L, engine);
   await = lua_newuserdatauv(L, sizeof *await, 1);
-  *await = (struct rl_await){.type = &rl_await_type};
+  *await = (struct rl_await){.head = rl_head(engine, &rl_await_type)};
   rille_source_init(&await->source, &await_source);
   rl_push_slot(L, engine, RL_AWAIT_META);
   lua_setmetatable(L, 2);
@@ -132,10 +132,10 @@ _Static_assert(sizeof(struct awaitable) <=
 static int awaitable_k(lua_State *L, int status, lua_KContext ctx) {
   struct rille_awaitable *awaitable = (struct rille_awaitable *)ctx;
   struct awaitable *own = (struct awaitable *)(void *)awaitable->private_;
-  if (rl_outcome(L, rl_engine(L), ctx, awaitable_k) == RILLE_CANCELLED) {
+  if (rl_outcome(L, rl_engine_open(L), ctx, awaitable_k) == RILLE_CANCELLED) {
     if (awaitable->cancel != NULL)
       awaitable->cancel(awaitable);
-    return rl_raise_cancellation(L, rl_engine(L));
+    return rl_raise_cancellation(L, rl_engine_open(L));
   }
   return own->k(L, status, own->ctx);
 }
@@ -143,7 +143,7 @@ static int awaitable_k(lua_State *L, int status, lua_KContext ctx) {
 int rille_wait(lua_State *L, struct rille_awaitable *awaitable,
                lua_KContext ctx, lua_KFunction k) {
   struct awaitable *own = (struct awaitable *)(void *)awaitable->private_;
-  struct rl_task *task = rl_enter(L, rl_engine(L));
+  struct rl_task *task = rl_enter(L, rl_engine_open(L));
   rille_source_init(&own->source, &await_source);
   own->k = k;
   own->ctx = ctx;

@@ -5,9 +5,11 @@
  * results. The prefix rl_ is the binding's own; nothing here is public.
  *
  * Every function of the module has the engine's userdata as its first
- * upvalue. Every userdata begins with a pointer to its rl_type; a receiver is
- * known by that and by its size, never by its metatable, which a script can
- * change.
+ * upvalue. Every userdata begins with an rl_head: its rl_type, and the number
+ * of the engine that made it. A receiver is known by that and by its size,
+ * never by its metatable, which a script can change. A state has one open
+ * engine at most, but objects of closed ones may still be about: what they
+ * point to may be gone, so they are refused wherever they turn up.
  *
  * A struct that the core has linked somewhere is anchored while it is: a live
  * task and its coroutine in tables of the engine, an open scope likewise, a
@@ -44,6 +46,12 @@ struct rl_type {
    * send is asked of what only gives. */
   struct rille_source *(*source)(void *object, bool sends);
   rl_push_case *push;
+};
+
+/* What every object begins with. */
+struct rl_head {
+  const struct rl_type *type;
+  uint32_t engine; /* rl_engine.number */
 };
 
 extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
@@ -111,6 +119,7 @@ struct rl_protector {
 
 struct rl_engine {
   const struct rl_type *type;
+  uint32_t number; /* of the engines of its state, from 1 */
   struct rille_engine core;
   lua_State *main;
   lua_State *from;          /* who drives the loop */
@@ -144,7 +153,7 @@ enum rl_task_slot {
 };
 
 struct rl_task {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_task core;
   struct rl_thread thread;
   lua_State *waiting; /* the coroutine in which it is parked, or NULL */
@@ -173,7 +182,7 @@ struct rl_frame {
 };
 
 struct rl_scope {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_scope core;
   struct rl_frame frame; /* whose block it is: see suspend.c */
   uint32_t failures;     /* in info.errors */
@@ -183,6 +192,11 @@ struct rl_scope {
   bool report;           /* failures go to stderr at once: the host's root */
   bool starved;          /* there was no memory to note a failure */
 };
+
+static inline struct rl_head rl_head(const struct rl_engine *engine,
+                                     const struct rl_type *type) {
+  return (struct rl_head){type, engine->number};
+}
 
 static inline struct rl_task *rl_task_of(struct rille_task *task) {
   return RILLE_ENTRY(task, struct rl_task, core);
@@ -196,27 +210,126 @@ static inline struct rl_engine *rl_engine_of(struct rille_engine *engine) {
   return RILLE_ENTRY(engine, struct rl_engine, core);
 }
 
+/*
+ * What begins and ends each call that may wait is here, so that the ordinary
+ * case costs no call; what is not ordinary is in the file named.
+ */
+#if defined(__GNUC__)
+#define RL_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#else
+#define RL_LIKELY(condition) (condition)
+#endif
+
 /* lua_settop, which costs more, where there is nothing to do. */
 static inline void rl_settop(lua_State *L, int top) {
   if (lua_gettop(L) != top)
     lua_settop(L, top);
 }
 
-/* helpers.c: arguments, options, times */
+/* argument.c: what is wrong with a call */
 
-/* The object of `type` at `index`, or NULL. */
-void *rl_test(lua_State *L, int index, const struct rl_type *type);
+/* As luaL_error, but the place is where a user's code made the call. */
+int rl_error(lua_State *L, const char *format, ...);
 
-/* The same; raises an argument error. */
-void *rl_check(lua_State *L, int index, const struct rl_type *type);
+/* As luaL_argerror, but with that place, and the name that was called there. */
+int rl_arg_error(lua_State *L, int index, const char *message);
 
-/* The engine of the running function; raises when it is closed. */
-struct rl_engine *rl_engine(lua_State *L);
+/* The same for a value that is not what is expected. */
+int rl_type_error(lua_State *L, int index, const char *expected);
 
-/* The engine of L's registry: pushed, set from the top, or NULL. */
+/* The same for the receiver, at 1, of what was called there. */
+int rl_self_error(lua_State *L, const char *expected);
+
+/* Pushes, and returns, a short text for a value that is wrong. */
+const char *rl_push_shown(lua_State *L, int index);
+
+/* Each raises an argument error unless the value is as it should be. */
+void rl_check_type(lua_State *L, int index, int type);
+void rl_check_arg(lua_State *L, bool good, int index, const char *message);
+lua_Integer rl_check_integer(lua_State *L, int index);
+
+/* Raises: no object of `type` is at `index`. */
+int rl_object_error(lua_State *L, int index, const struct rl_type *type);
+
+/* Raises that the engine is closed. */
+int rl_closed_error(lua_State *L);
+
+/* A span of time, in ns, from seconds at `index`: negative counts as 0. */
+int64_t rl_check_span(lua_State *L, int index);
+
+/* An instant likewise: never before 0. */
+#define rl_check_instant rl_check_span
+
+/* Converts the seconds at `index`; NULL, or what is wrong with them. */
+const char *rl_to_span(lua_State *L, int index, int64_t *span);
+
+/* helpers.c: options, times, types */
+
+/* The engine of L's registry, which may be closed: pushed, set from the top,
+ * or NULL. */
 void rl_push_engine(lua_State *L);
 void rl_keep_engine(lua_State *L);
 struct rl_engine *rl_engine_find(lua_State *L);
+
+/* The engine of L if it is open; else raises. For functions that are not the
+ * module's. */
+struct rl_engine *rl_engine_open(lua_State *L);
+
+/* The engine at `index`, or NULL. */
+struct rl_engine *rl_to_engine(lua_State *L, int index);
+
+/* The engine of the running function, open or not; NULL without one. What a
+ * function's upvalue is, only the debug library can change. */
+static inline struct rl_engine *rl_engine_known(lua_State *L) {
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (RL_LIKELY(engine != NULL && engine->type == &rl_engine_type))
+    return engine;
+  return rl_engine_find(L); /* it is called by one of ours */
+}
+
+/* The same; raises when it is closed. */
+static inline struct rl_engine *rl_engine(lua_State *L) {
+  struct rl_engine *engine = rl_engine_known(L);
+  if (!RL_LIKELY(engine != NULL && engine->core.loop != NULL))
+    rl_closed_error(L);
+  return engine;
+}
+
+/* The object of `type` at `index`, or NULL, in a function of `engine`; raises
+ * if it is one of another engine, which is closed. A light userdata has no
+ * length; what has one and is no userdata has no address. */
+static inline void *rl_test_of(lua_State *L, const struct rl_engine *engine,
+                               int index, const struct rl_type *type) {
+  struct rl_head *object;
+  if (lua_rawlen(L, index) < type->size)
+    return NULL;
+  object = lua_touserdata(L, index);
+  if (object == NULL || object->type != type)
+    return NULL;
+  if (!RL_LIKELY(engine != NULL && object->engine == engine->number))
+    rl_closed_error(L);
+  return object;
+}
+
+/* The same; raises an argument error where there is none. */
+static inline void *rl_check_of(lua_State *L, const struct rl_engine *engine,
+                                int index, const struct rl_type *type) {
+  void *object = rl_test_of(L, engine, index, type);
+  if (!RL_LIKELY(object != NULL))
+    rl_object_error(L, index, type);
+  return object;
+}
+
+/* Both for the engine of the running function, open or not. */
+static inline void *rl_test(lua_State *L, int index,
+                            const struct rl_type *type) {
+  return rl_test_of(L, rl_engine_known(L), index, type);
+}
+
+static inline void *rl_check(lua_State *L, int index,
+                             const struct rl_type *type) {
+  return rl_check_of(L, rl_engine_known(L), index, type);
+}
 
 /* Pushes the user value `slot` of the engine; false if there is none. */
 void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot);
@@ -230,6 +343,8 @@ int64_t rl_check_span(lua_State *L, int index);
 /* Converts the seconds at `index`; NULL, or what is wrong with them. */
 const char *rl_to_span(lua_State *L, int index, int64_t *span);
 
+/* helpers.c: options, times, types */
+
 void rl_push_seconds(lua_State *L, int64_t ns);
 
 /* The clock as an object has last seen it that may outlive a run. */
@@ -242,9 +357,6 @@ struct rl_seen {
  * another clock has begun since it last looked: else 0. */
 int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
                 int64_t *shift);
-
-/* As luaL_argerror, but the place is where a user's code made the call. */
-int rl_arg_error(lua_State *L, int index, const char *message);
 
 /* Raises an argument error for a key of the table at `index` that is not in
  * `known`, a list that ends with NULL; nil is an empty table. */
@@ -274,6 +386,13 @@ void rl_new_type(lua_State *L, int slot, const char *name,
 /* The name that is the user value `slot` of the object at `index`, for texts:
  * " 'name'", or "" if it has none. Pushes a value or two. */
 const char *rl_push_label(lua_State *L, int index, int slot);
+
+/* traceback.c */
+
+/* As luaL_traceback, without the frames of the engine's own parts. Returns the
+ * text. */
+const char *rl_push_traceback(lua_State *L, lua_State *co, const char *head,
+                              int level);
 
 /* error.c: error objects */
 
@@ -314,9 +433,18 @@ bool rl_cleans_up(lua_State *L, struct rl_task *task);
  * that cannot end before is no use. */
 int64_t rl_deadline(const struct rl_task *task);
 
+/* rl_enter, where it is not plain that the task may wait. */
+struct rl_task *rl_enter_slowly(lua_State *L, struct rl_engine *engine);
+
 /* The running task, ready to wait: raises where a wait is impossible, and
  * does not return where it is cancelled. Every blocking call begins so. */
-struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine);
+static inline struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
+  struct rille_task *task = engine->core.current;
+  if (RL_LIKELY(engine->running == L && task != NULL && task->top->by == NULL &&
+                lua_isyieldable(L)))
+    return rl_task_of(task);
+  return rl_enter_slowly(L, engine);
+}
 
 /* Parks the running task as rille_wait_start does, and suspends. */
 int rl_wait(lua_State *L, struct rl_task *task, struct rille_waiter *waiters,
@@ -335,21 +463,55 @@ int rl_wait_shielded(lua_State *L, struct rl_task *task,
 /* Suspends for a turn; then returns the `results` topmost values. */
 int rl_turn(lua_State *L, struct rl_task *task, int results);
 
+/* Gives up the turn if the schedule is random and says so. */
+int rl_return_perhaps(lua_State *L, struct rl_task *task, int results);
+
 /* Returns `results` from a call that did not wait: after many such calls in
  * a row it gives up a turn. */
-int rl_return(lua_State *L, struct rl_task *task, int results);
-
-/* First thing in each continuation: how the wait ended. Raises if cancelled;
- * does not return if somebody else than the engine resumed. */
-enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k);
-
-/* The same, but returns RILLE_CANCELLED. */
-enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k);
+static inline int rl_return(lua_State *L, struct rl_task *task, int results) {
+  if (!RL_LIKELY(task->core.budget > 0))
+    return rl_turn(L, task, results);
+  task->core.budget--;
+  if (RL_LIKELY(!task->core.engine->shuffle))
+    return results;
+  return rl_return_perhaps(L, task, results);
+}
 
 /* Raises the cancellation of the running task. */
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine);
+
+/* rl_outcome, where that is not plain. */
+enum rille_outcome rl_outcome_slowly(lua_State *L, struct rl_engine *engine,
+                                     lua_KContext ctx, lua_KFunction k);
+
+/* How the wait of the running task ended; does not return if somebody else
+ * than the engine resumed. */
+static inline enum rille_outcome rl_outcome(lua_State *L,
+                                            struct rl_engine *engine,
+                                            lua_KContext ctx, lua_KFunction k) {
+  struct rille_task *current = engine->core.current;
+  if (RL_LIKELY(engine->running == L && current != NULL &&
+                current->wait.outcome != RILLE_CANCELLED &&
+                current->top->by == NULL)) {
+    struct rl_task *task = rl_task_of(current);
+    if (RL_LIKELY(task->waiting == L && task->thread.L == L)) {
+      task->waiting = NULL;
+      current->swallowed = 0;
+      return (enum rille_outcome)current->wait.outcome;
+    }
+  }
+  return rl_outcome_slowly(L, engine, ctx, k);
+}
+
+/* First thing in each continuation: the same, but raises if cancelled. */
+static inline enum rille_outcome rl_resumed(lua_State *L,
+                                            struct rl_engine *engine,
+                                            lua_KContext ctx, lua_KFunction k) {
+  enum rille_outcome outcome = rl_outcome(L, engine, ctx, k);
+  if (outcome == RILLE_CANCELLED)
+    rl_raise_cancellation(L, engine);
+  return outcome;
+}
 
 /* Moves the value at the top of L to the stack of a peer that was woken. */
 void rl_give(lua_State *L, struct rille_waiter *peer);
@@ -439,7 +601,12 @@ void rl_hold_add_text(lua_State *L, int index, const char *lock);
 /* A coroutine for a task; raises for lack of memory. */
 struct rl_thread rl_thread_acquire(lua_State *L, struct rl_engine *engine);
 
-/* Gives one back whose job is done. */
+/* Gives the coroutine of the task at `index` its job: the function and the
+ * arguments that are the `count` topmost values, which move there. */
+void rl_thread_load(lua_State *L, const struct rl_task *task, int index,
+                    int count);
+
+/* Gives one back whose job is done, or was never begun. */
 void rl_thread_release(struct rl_engine *engine, struct rl_thread thread);
 
 /* Forgets a dead one. */
@@ -478,10 +645,10 @@ struct rl_spawn {
 struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
                               const struct rl_spawn *spawn, int count);
 
-/* The end of a task's function, which returned or raised: its results are
- * at `base` and above in L. */
-void rl_task_finish(lua_State *L, struct rl_engine *engine,
-                    struct rl_task *task, bool ok, int base);
+/* The end of the function, which returned or raised, of the task whose userdata
+ * is at `index`: its results are at `base` and above. */
+void rl_task_finish(lua_State *L, struct rl_engine *engine, bool ok, int index,
+                    int base);
 
 /* The end of a task that has no results because there is no memory for them. */
 void rl_task_lose(struct rl_engine *engine, struct rl_task *task,
@@ -553,6 +720,8 @@ void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
 void rl_push_dump(lua_State *L, struct rl_engine *engine);
 
 /* Each opens its type: the module is at -2, the engine at -1. */
+void rl_open_argument(lua_State *L);
+void rl_open_traceback(lua_State *L);
 void rl_open_helpers(lua_State *L);
 void rl_open_error(lua_State *L);
 void rl_open_protect(lua_State *L);
@@ -602,7 +771,19 @@ struct rl_library {
 void rl_load_library(lua_State *L, const struct rl_library *wanted,
                      void *functions);
 
-/* The loop of a luv that is loaded, or NULL. */
+/* Raises if no file can be opened at all: then nothing that was not found is
+ * known to be missing. */
+void rl_check_descriptors(lua_State *L, const char *name);
+
+/* The loop for an engine that is given none: that of a luv which was loaded
+ * before, or the one that luv was left with by the last engine; or NULL. */
 uv_loop_t *rl_luv_loop(lua_State *L);
+
+/* The engine has been opened: a luv that another engine had on its loop comes
+ * along. */
+void rl_luv_follow(lua_State *L, struct rl_engine *engine);
+
+/* The engine is about to be closed: a loop of its own that luv is on stays. */
+void rl_luv_keep(lua_State *L, struct rl_engine *engine);
 
 #endif

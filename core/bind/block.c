@@ -21,8 +21,8 @@ static const char *const option_names[] = {
 /* Opening */
 
 /* Pushes the parent that the options at 1 name, or the innermost scope. */
-static struct rl_scope *push_parent(lua_State *L, struct rl_engine *engine) {
-  struct rl_scope *parent;
+static void push_parent(lua_State *L, struct rl_engine *engine) {
+  const struct rl_scope *parent;
   if (rl_option(L, 1, "parent", LUA_TUSERDATA) == LUA_TNIL) {
     lua_pop(L, 1);
     rl_push_scope(L, engine, rille_task_innermost(engine->core.current));
@@ -32,7 +32,6 @@ static struct rl_scope *push_parent(lua_State *L, struct rl_engine *engine) {
     rl_arg_error(L, 1, "option 'parent': a scope expected");
   else if (parent->core.state == RILLE_SCOPE_ENDED)
     rl_arg_error(L, 1, "option 'parent': that scope has ended");
-  return parent;
 }
 
 static uint32_t limit_option(lua_State *L) {
@@ -88,11 +87,16 @@ struct block_options {
   bool shield, keep_going, secluded;
 };
 
+static const struct block_options no_options = {
+    .timeout = RILLE_FOREVER, .deadline = RILLE_FOREVER, .grace = RL_GRACE};
+
 /* Reads the options at 1, but for those that push something. */
 static struct block_options read_options(lua_State *L) {
   static const char *const inherits[] = {"all", "cancel", NULL};
   static const char *const on_errors[] = {"cancel", "continue", NULL};
-  struct block_options o;
+  struct block_options o = no_options;
+  if (lua_isnil(L, 1))
+    return o;
   o.timeout = rl_option_span(L, 1, "timeout", RILLE_FOREVER);
   o.deadline = rl_option_span(L, 1, "deadline", RILLE_FOREVER);
   o.grace = rl_option_span(L, 1, "grace", RL_GRACE);
@@ -128,33 +132,57 @@ static void open_block(struct rl_scope *scope, struct rl_scope *parent,
     engine->root = &scope->core;
 }
 
+/* Opens the scope whose parent is at 2 and defaults, or nil, at 3, with the
+ * options at 1 (nil: none), and pushes it. Its block is the frame at `level`,
+ * which `lasts` as long as the scope. */
+static int open_scope(lua_State *L, struct rl_engine *engine,
+                      const struct block_options *options, int level,
+                      bool lasts) {
+  struct rl_task *task = rl_task_of(engine->core.current);
+  struct rl_scope *parent = lua_touserdata(L, 2);
+  struct rl_scope *scope = rl_scope_new(L, engine);
+  bool cleans_up;
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 4, RL_SCOPE_PARENT);
+  set_name(L, 4);
+  scope->secluded = options->secluded;
+  scope->layered = !lua_isnil(L, 3) || (parent->layered && !options->secluded);
+  if (!lua_isnil(L, 3))
+    set_defaults(L, engine, 4);
+  scope->frame = rl_frame_at(L, level, lasts);
+  cleans_up = rl_cleans_up(L, task);
+  rl_scope_anchor(L, engine, 4); /* from here on nothing can fail */
+  open_block(scope, parent, task, *options, cleans_up);
+  return 1;
+}
+
 /* scope(options, bare): a new scope, the innermost one of the running task.
  * Its block is the caller's; that of the caller's caller if it is `bare`. */
 static int l_scope_open(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct block_options options;
-  struct rl_task *task;
-  struct rl_scope *scope, *parent;
-  bool bare = lua_toboolean(L, 2), cleans_up;
+  bool bare = lua_toboolean(L, 2);
   lua_settop(L, 1);
   rl_check_options(L, 1, option_names);
-  task = rl_can_wait(L, engine);
+  rl_can_wait(L, engine);
   options = read_options(L);
-  parent = push_parent(L, engine);
+  push_parent(L, engine);
   push_defaults(L, engine);
-  scope = rl_scope_new(L, engine);
-  lua_pushvalue(L, 2);
-  lua_setiuservalue(L, 4, RL_SCOPE_PARENT);
-  set_name(L, 4);
-  scope->secluded = options.secluded;
-  scope->layered = !lua_isnil(L, 3) || (parent->layered && !options.secluded);
-  if (!lua_isnil(L, 3))
-    set_defaults(L, engine, 4);
-  scope->frame = rl_frame_at(L, bare ? 2 : 1, !bare);
-  cleans_up = rl_cleans_up(L, task);
-  rl_scope_anchor(L, engine, 4); /* from here on nothing can fail */
-  open_block(scope, parent, task, options, cleans_up);
-  return 1;
+  return open_scope(L, engine, &options, bare ? 2 : 1, !bare);
+}
+
+/* scope_within(seconds, shield): the same with these two options alone. */
+static int l_scope_within(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct block_options options = no_options;
+  rl_can_wait(L, engine);
+  options.timeout = rl_check_span(L, 1);
+  options.shield = lua_toboolean(L, 2);
+  lua_settop(L, 0);
+  lua_pushnil(L);
+  push_parent(L, engine);
+  lua_pushnil(L);
+  return open_scope(L, engine, &options, 1, true);
 }
 
 /* Leaving */
@@ -182,7 +210,7 @@ static int join(lua_State *L, struct rl_scope *scope, bool waited) {
  * tasks, out of reach of any cancellation, for they are in its reach. */
 static int l_scope_leave(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   bool ok = lua_toboolean(L, 2);
   lua_settop(L, 3);
   if (!ok && !rl_is_cancellation(L, engine->core.current, 3)) {
@@ -272,12 +300,31 @@ static void end_scope(lua_State *L, struct rl_engine *engine,
   lua_pop(L, 1);
 }
 
+/* quit(s): leaves the scope and ends it, if that is all there is to do: it is
+ * the innermost one of the running task, nothing is kept with it, no task is
+ * left in it and nobody is cancelled. Returns whether it did. */
+static int l_scope_quit(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
+  const struct rille_task *task = engine->core.current;
+  bool plain = task != NULL && task->block == &scope->core &&
+               task->top->by == NULL && scope->core.active == 0 &&
+               scope->core.state == RILLE_SCOPE_OPEN && scope->failures == 0 &&
+               !scope->starved &&
+               lua_getiuservalue(L, 1, RL_SCOPE_INFO) == LUA_TNIL &&
+               rille_scope_leave(&scope->core);
+  if (plain)
+    end_scope(L, engine, scope);
+  lua_pushboolean(L, plain);
+  return 1;
+}
+
 /* finish(s, ok, waited): ends the scope. Returns true if the results of the
  * body stand; nil and an error if it absorbs its own cancellation; else
  * raises: a failure, or the cancellation that comes from outside. */
 static int l_scope_finish(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   struct rille_task *task = engine->core.current;
   bool ok = lua_toboolean(L, 2), waited = lua_toboolean(L, 3);
   struct rille_cancel *by = task->top->by, *own = &scope->core.cancel;
@@ -355,9 +402,9 @@ static bool is_above(const struct rille_scope *scope,
  * one of those has opened. */
 static int l_scope_holds_up(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  const struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   const struct rl_scope *block =
-      lua_isnil(L, 2) ? NULL : rl_check(L, 2, &rl_scope_type);
+      lua_isnil(L, 2) ? NULL : rl_check_of(L, engine, 2, &rl_scope_type);
   const struct rille_task *waits = engine->core.current;
   bool holds = waits == &task->core;
   while (!holds && waits != NULL && !waits->daemon) {
@@ -377,7 +424,7 @@ static int l_scope_holds_up(lua_State *L) {
 static int l_scope_state(lua_State *L) {
   static const char *const names[] = {"open", "closing", "ended"};
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  const struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   lua_pushstring(L, names[scope->core.state]);
   lua_pushboolean(L, scope->core.opener != NULL &&
                          scope->core.opener == engine->core.current);
@@ -402,7 +449,7 @@ static int l_scope_has_info(lua_State *L) {
  * `s`, or nil. The scope at the top is one only for a host's tasks. */
 static int l_scope_inherited(lua_State *L) {
   const struct rl_engine *engine = rl_engine(L);
-  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  const struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   if (scope->secluded || &scope->core == engine->root)
     return lua_pushnil(L), 1;
   lua_getiuservalue(L, 1, RL_SCOPE_PARENT);
@@ -412,7 +459,7 @@ static int l_scope_inherited(lua_State *L) {
 /* fail(s, err): a cleanup of the scope has failed. */
 static int l_scope_fail(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  rl_check(L, 1, &rl_scope_type);
+  rl_check_of(L, engine, 1, &rl_scope_type);
   lua_settop(L, 2);
   rl_push_task(L, engine, rl_task_of(engine->core.current));
   rl_push_failure_text(L, 3, 2);
@@ -424,7 +471,7 @@ static int l_scope_fail(lua_State *L) {
  * is not cancelled. */
 static int l_scope_grace_left(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  const struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   const struct rille_cancel *by = scope->core.cancel.by;
   int64_t end = by != NULL ? rille_cancel_grace(by) : RILLE_FOREVER;
   if (end != RILLE_FOREVER)
@@ -435,7 +482,9 @@ static int l_scope_grace_left(lua_State *L) {
 
 void rl_open_block(lua_State *L) {
   static const luaL_Reg inner[] = {{"scope", l_scope_open},
+                                   {"scope_within", l_scope_within},
                                    {"leave", l_scope_leave},
+                                   {"quit", l_scope_quit},
                                    {"finish", l_scope_finish},
                                    {"innermost", l_scope_innermost},
                                    {"abandon", l_scope_abandon},

@@ -27,7 +27,7 @@ enum {
 #define TIME_BUCKETS 10
 
 struct rl_breaker {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rl_engine *engine;
   struct rille_breaker core;
   struct rl_seen seen;
@@ -74,7 +74,7 @@ static bool ask_pause(lua_State *L, struct rl_breaker *breaker) {
   wrong = rl_to_span(L, -1, &breaker->core.pause);
   if (wrong != NULL)
     lua_pushfstring(L, "reset_timeout returned no time: %s, got %s", wrong,
-                    luaL_typename(L, -1));
+                    rl_push_shown(L, -1));
   else
     lua_pop(L, 1);
   return wrong == NULL;
@@ -219,7 +219,7 @@ static int l_breaker_call(lua_State *L) {
   uint32_t generation;
   int64_t now = 0;
   bool admitted;
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   task = rl_enter(L, engine);
   if (from != RILLE_BREAKER_CLOSED || core->slow_call != RILLE_NEVER)
     now = look(breaker);
@@ -340,7 +340,8 @@ static struct rl_breaker *new_breaker(lua_State *L, struct rl_engine *engine,
   size_t bytes = rille_window_bytes(window->kind, window->size);
   struct rl_breaker *breaker =
       lua_newuserdatauv(L, sizeof *breaker + bytes, BREAKER_SLOTS);
-  *breaker = (struct rl_breaker){.type = &rl_breaker_type, .engine = engine};
+  *breaker = (struct rl_breaker){.head = rl_head(engine, &rl_breaker_type),
+                                 .engine = engine};
   breaker->core.window = *window;
   breaker->core.window.cells = breaker->cells;
   look(breaker);

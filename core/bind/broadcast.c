@@ -58,7 +58,7 @@ static int l_broadcast_unsubscribe(lua_State *L) {
   if (!by_object && lua_type(L, 2) != LUA_TSTRING)
     rl_arg_error(L, 2,
                  lua_pushfstring(L, "string or subscription expected, got %s",
-                                 luaL_typename(L, 2)));
+                                 rl_push_shown(L, 2)));
   lua_settop(L, 2);
   if (broadcast->core.closed)
     return lua_pushboolean(L, 0), 1;
@@ -203,8 +203,8 @@ static int l_broadcast_new(lua_State *L) {
   rl_check_options(L, 1, names);
   rl_read_intake(L, 1, &intake);
   broadcast = lua_newuserdatauv(L, sizeof *broadcast, BROADCAST_SLOTS);
-  *broadcast =
-      (struct rl_broadcast){.type = &rl_broadcast_type, .intake = intake};
+  *broadcast = (struct rl_broadcast){
+      .head = rl_head(engine, &rl_broadcast_type), .intake = intake};
   rille_broadcast_init(&broadcast->core);
   broadcast->core.id = ++engine->core.objects_made;
   lua_insert(L, 2);

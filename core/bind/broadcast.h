@@ -17,7 +17,7 @@ struct rl_intake {
 };
 
 struct rl_broadcast {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_broadcast core;
   struct rl_intake intake;
   uint32_t named; /* names made up so far */

@@ -6,7 +6,7 @@
 #include "bind.h"
 
 struct rl_budget {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_budget core;
   struct rl_seen seen;
 };
@@ -86,7 +86,7 @@ static int l_budget_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   double most = luaL_checknumber(L, 3);
   struct rl_budget *budget = lua_newuserdatauv(L, sizeof *budget, 0);
-  *budget = (struct rl_budget){.type = &rl_budget_type};
+  *budget = (struct rl_budget){.head = rl_head(engine, &rl_budget_type)};
   look(L, budget);
   if (!rille_budget_init(&budget->core, luaL_checknumber(L, 1),
                          luaL_checknumber(L, 2),

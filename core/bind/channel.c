@@ -1,158 +1,44 @@
 /*
- * channel.c - channels, as Lua sees them: the values.
+ * channel.c - channels, as Lua sees them: one value at a time.
  *
- * The core says who meets whom; here the value moves, once: from the waiting
- * sender's stack to the receiver's, or into or out of the buffer, a table
- * that is a ring.
+ * How a value moves is in transfer.c, many of them in batch.c.
  */
 #include "channel.h"
 #include <math.h>
 
-#define RL_FIRST_RING 16
-
 const char *const rl_overflows[] = {"block", "drop_oldest", "drop_newest",
                                     "error", NULL};
 
-static struct rl_channel *check_channel(lua_State *L) {
-  return rl_check(L, 1, &rl_channel_type);
-}
-
-struct rl_channel *rl_check_receiver(lua_State *L) {
-  void *channel = rl_test(L, 1, &rl_channel_type);
+struct rl_channel *rl_check_other_receiver(lua_State *L,
+                                           const struct rl_engine *engine) {
+  void *channel = rl_test_of(L, engine, 1, &rl_subscription_type);
   if (channel == NULL)
-    channel = rl_test(L, 1, &rl_subscription_type);
+    channel = rl_test_of(L, engine, 1, &rl_inlet_type);
   if (channel == NULL)
-    channel = rl_test(L, 1, &rl_inlet_type);
-  if (channel == NULL)
-    luaL_typeerror(L, 1, "rille channel or subscription");
+    rl_self_error(L, "channel or subscription");
   return channel;
 }
 
-static uint32_t ring_for(uint32_t capacity, uint32_t ring) {
-  uint64_t size = ring == 0 ? RL_FIRST_RING : (uint64_t)ring * 2;
-  return size < capacity ? (uint32_t)size : capacity;
-}
-
-void rl_channel_grow(lua_State *L, struct rl_channel *channel, int index) {
-  struct rille_channel *core = &channel->core;
-  uint32_t before = core->ring, ring = ring_for(core->capacity, before);
-  if (ring == before || ring > INT32_MAX)
-    luaL_error(L, "the channel's buffer is too large");
-  lua_createtable(L, (int)ring, 0);
-  if (core->ring != before) { /* a finalizer has made it grow already */
-    lua_pop(L, 1);
-    return;
-  }
-  lua_getiuservalue(L, index, CHANNEL_BUFFER);
-  for (uint32_t i = 0; i < core->size; i++) {
-    lua_rawgeti(L, -1, (core->head + i) % core->ring + 1);
-    lua_rawseti(L, -3, i + 1);
-  }
-  lua_pop(L, 1);
-  lua_setiuservalue(L, index, CHANNEL_BUFFER);
-  rille_channel_grown(core, ring);
-}
-
-void rl_channel_put(lua_State *L, int index, uint32_t slot) {
-  lua_getiuservalue(L, index, CHANNEL_BUFFER);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)slot + 1);
-  lua_pop(L, 2);
-}
-
-/* Pushes the value in `slot` of the buffer at `index`, and empties that. */
-static void take_slot(lua_State *L, int index, uint32_t slot) {
-  lua_rawgeti(L, index, (lua_Integer)slot + 1);
-  lua_pushnil(L);
-  lua_rawseti(L, index, (lua_Integer)slot + 1);
-}
-
-void rl_channel_pull(lua_State *L, int index, uint32_t slot) {
-  lua_getiuservalue(L, index, CHANNEL_BUFFER);
-  take_slot(L, lua_gettop(L), slot);
-  lua_replace(L, -2);
-}
-
-/* Calls on_drop with the value at the top, which it pops. */
-static void drop(lua_State *L, int index) {
-  if (lua_getiuservalue(L, index, CHANNEL_ON_DROP) == LUA_TNIL) {
-    lua_pop(L, 2);
-    return;
-  }
-  lua_insert(L, -2);
-  lua_call(L, 1, 0);
-}
-
-static int raise_closed(lua_State *L, struct rl_engine *engine) {
+int rl_raise_closed(lua_State *L, struct rl_engine *engine) {
   rl_push_error(L, engine, "closed", "cannot send: the channel is closed");
   return lua_error(L);
 }
 
-enum rille_transfer_kind
-rl_channel_send(lua_State *L, struct rl_channel *channel, int index) {
-  struct rille_transfer transfer = rille_channel_send(&channel->core);
-  while (transfer.kind == RILLE_GROW) {
-    rl_channel_grow(L, channel, index);
-    transfer = rille_channel_send(&channel->core);
-  }
-  switch (transfer.kind) {
-  case RILLE_TO_PEER:
-    rl_give(L, transfer.peer);
-    break;
-  case RILLE_TO_SLOT:
-    rl_channel_put(L, index, transfer.slot);
-    break;
-  case RILLE_REPLACE:
-    rl_channel_pull(L, index, transfer.slot);
-    lua_insert(L, -2);
-    rl_channel_put(L, index, transfer.slot);
-    drop(L, index);
-    break;
-  case RILLE_DROP:
-    drop(L, index);
-    break;
-  default:
-    break;
-  }
-  return transfer.kind;
-}
-
-/* Pushes the next value of the channel at `index`, if there is one; the buffer
- * may lie below it. */
-static bool recv_value(lua_State *L, struct rl_channel *channel, int index,
-                       enum rille_transfer_kind *kind) {
-  struct rille_transfer transfer = rille_channel_recv(&channel->core);
-  *kind = transfer.kind;
-  if (transfer.kind == RILLE_TO_PEER) {
-    rl_take(L, transfer.peer);
-  } else if (transfer.kind == RILLE_TO_SLOT) {
-    lua_getiuservalue(L, index, CHANNEL_BUFFER);
-    take_slot(L, lua_gettop(L), transfer.slot);
-    if (transfer.peer != NULL) {
-      rl_take(L, transfer.peer);
-      rl_channel_put(L, index, transfer.refill);
-    }
-  } else {
-    return false;
-  }
-  return true;
-}
-
-/* Pushes nil and the error of the closed channel at `index`. */
-static int push_closed(lua_State *L, struct rl_engine *engine, int index) {
+int rl_push_closed(lua_State *L, struct rl_engine *engine, int index) {
   const struct rl_channel *channel = lua_touserdata(L, index);
   lua_pushnil(L);
   if (channel->failed)
     lua_getiuservalue(L, index, CHANNEL_ERROR);
   else
-    rl_push_error(L, engine, "closed", "the %s is closed", channel->type->name);
+    rl_push_error(L, engine, "closed", "the %s is closed",
+                  channel->head.type->name);
   return 2;
 }
 
 void rl_check_value(lua_State *L, int index) {
-  luaL_argcheck(L, !lua_isnoneornil(L, index), index,
-                "nil cannot be sent: a receiver takes it for the end; send "
-                "false or a table");
+  rl_check_arg(L, !lua_isnoneornil(L, index), index,
+               "nil cannot be sent: a receiver takes it for the end; send "
+               "false or a table");
 }
 
 /*** Channels.
@@ -163,12 +49,12 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   rl_resumed(L, engine, ctx, send_k);
   if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
-    return raise_closed(L, engine);
+    return rl_raise_closed(L, engine);
   lua_pushboolean(L, 1);
   return 1;
 }
 
-static int push_full(lua_State *L, struct rl_engine *engine) {
+int rl_push_full(lua_State *L, struct rl_engine *engine) {
   lua_pushnil(L);
   rl_push_error(L, engine, "full", "the channel is full");
   return 2;
@@ -185,7 +71,7 @@ Sends a value. Suspends while the channel is full.
 */
 static int l_channel_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, engine);
   struct rl_task *task;
   rl_check_value(L, 2);
   task = rl_enter(L, engine);
@@ -194,9 +80,9 @@ static int l_channel_send(lua_State *L) {
   case RILLE_MUST_WAIT:
     return rl_wait_one(L, task, &channel->core.send, 2, 0, send_k);
   case RILLE_CLOSED:
-    return raise_closed(L, engine);
+    return rl_raise_closed(L, engine);
   case RILLE_FULL:
-    return rl_return(L, task, push_full(L, engine));
+    return rl_return(L, task, rl_push_full(L, engine));
   default:
     lua_pushboolean(L, 1);
     return rl_return(L, task, 1);
@@ -208,7 +94,7 @@ static int recv_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   rl_resumed(L, engine, ctx, recv_k);
   if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
-    return push_closed(L, engine, 1);
+    return rl_push_closed(L, engine, 1);
   return 1; /* the sender has put it on this stack */
 }
 
@@ -221,15 +107,16 @@ Receives the next value. Suspends while there is none.
 */
 static int l_channel_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   struct rl_task *task = rl_enter(L, engine);
-  enum rille_transfer_kind kind;
-  rl_settop(L, 1);
-  if (recv_value(L, channel, 1, &kind))
+  switch (rl_channel_recv(L, channel, 1)) {
+  case RILLE_MUST_WAIT:
+    return rl_wait_one(L, task, &channel->core.receive, 0, 0, recv_k);
+  case RILLE_CLOSED:
+    return rl_return(L, task, rl_push_closed(L, engine, 1));
+  default:
     return rl_return(L, task, 1);
-  if (kind == RILLE_CLOSED)
-    return rl_return(L, task, push_closed(L, engine, 1));
-  return rl_wait_one(L, task, &channel->core.receive, 0, 0, recv_k);
+  }
 }
 
 static int recv_within_k(lua_State *L, int status, lua_KContext ctx) {
@@ -238,7 +125,7 @@ static int recv_within_k(lua_State *L, int status, lua_KContext ctx) {
   if (rl_resumed(L, engine, ctx, recv_within_k) == RILLE_EXPIRED)
     lua_pushboolean(L, 0);
   else if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
-    return push_closed(L, engine, 1);
+    return rl_push_closed(L, engine, 1);
   return 1;
 }
 
@@ -246,21 +133,23 @@ static int recv_within_k(lua_State *L, int status, lua_KContext ctx) {
  * when nothing has come in that time. */
 static int l_channel_recv_within(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   int64_t span = rl_check_span(L, 2);
   struct rl_task *task = rl_enter(L, engine);
   struct rille_waiter *one = &task->core.wait.one;
-  enum rille_transfer_kind kind;
   rl_settop(L, 1);
-  if (recv_value(L, channel, 1, &kind))
+  switch (rl_channel_recv(L, channel, 1)) {
+  case RILLE_MUST_WAIT:
+    one->source = &channel->core.receive;
+    one->slot = 0;
+    return rl_wait(L, task, one, 1,
+                   rille_time_add(rille_now(&engine->core), span), 0, 0,
+                   recv_within_k);
+  case RILLE_CLOSED:
+    return rl_return(L, task, rl_push_closed(L, engine, 1));
+  default:
     return rl_return(L, task, 1);
-  if (kind == RILLE_CLOSED)
-    return rl_return(L, task, push_closed(L, engine, 1));
-  one->source = &channel->core.receive;
-  one->slot = 0;
-  return rl_wait(L, task, one, 1,
-                 rille_time_add(rille_now(&engine->core), span), 0, 0,
-                 recv_within_k);
+  }
 }
 
 /***
@@ -271,13 +160,13 @@ Sends if that need not wait. Never suspends.
 */
 static int l_channel_try_send(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, engine);
   rl_check_value(L, 2);
   lua_settop(L, 2);
   switch (rl_channel_send(L, channel, 1)) {
   case RILLE_MUST_WAIT:
   case RILLE_FULL:
-    return push_full(L, engine);
+    return rl_push_full(L, engine);
   case RILLE_CLOSED:
     lua_pushnil(L);
     rl_push_error(L, engine, "closed", "the channel is closed");
@@ -295,128 +184,19 @@ Receives what is there. Never suspends.
 */
 static int l_channel_try_recv(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
-  enum rille_transfer_kind kind;
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   lua_settop(L, 1);
-  if (recv_value(L, channel, 1, &kind))
+  switch (rl_channel_recv(L, channel, 1)) {
+  case RILLE_MUST_WAIT:
+    lua_pushnil(L);
+    rl_push_error(L, engine, "empty", "the %s is empty",
+                  channel->head.type->name);
+    return 2;
+  case RILLE_CLOSED:
+    return rl_push_closed(L, engine, 1);
+  default:
     return 1;
-  if (kind == RILLE_CLOSED)
-    return push_closed(L, engine, 1);
-  lua_pushnil(L);
-  rl_push_error(L, engine, "empty", "the %s is empty", channel->type->name);
-  return 2;
-}
-
-/* Adds what is there to the list at 3, up to `max` values. */
-static int take_more(lua_State *L, struct rl_channel *channel,
-                     lua_Integer max) {
-  lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
-  enum rille_transfer_kind kind;
-  while (n < max && recv_value(L, channel, 1, &kind)) {
-    lua_rawseti(L, 3, ++n);
-    lua_settop(L, 3);
   }
-  return 1;
-}
-
-static int recv_many_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
-  (void)status;
-  rl_resumed(L, engine, ctx, recv_many_k);
-  if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
-    return push_closed(L, engine, 1);
-  lua_createtable(L, 1, 0);
-  lua_insert(L, 3);
-  lua_rawseti(L, 3, 1);
-  return take_more(L, rl_check_receiver(L), lua_tointeger(L, 2));
-}
-
-/***
-Receives a batch. Suspends for the first value only.
-@function channel:recv_many
-@tparam integer max how many at most, from 1
-@treturn table a list; nil and an error once closed and drained
-@raise cancelled
-*/
-static int l_channel_recv_many(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
-  lua_Integer max = luaL_checkinteger(L, 2);
-  struct rl_task *task;
-  luaL_argcheck(L, max >= 1, 2, "at least 1 expected");
-  task = rl_enter(L, engine);
-  lua_settop(L, 2);
-  if (!rille_source_ready(&channel->core.receive))
-    return rl_wait_one(L, task, &channel->core.receive, 0, 0, recv_many_k);
-  lua_newtable(L);
-  take_more(L, channel, max);
-  if (lua_rawlen(L, 3) == 0)
-    return rl_return(L, task, push_closed(L, engine, 1));
-  return rl_return(L, task, 1);
-}
-
-static int send_rest(lua_State *L, struct rl_engine *engine,
-                     struct rl_task *task, lua_Integer next);
-
-static int send_many_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
-  struct rille_task *task = engine->core.current;
-  (void)status;
-  if (rl_resumed(L, engine, ctx, send_many_k) == RILLE_FIRED &&
-      task->wait.event == RILLE_CLOSED_EVENT)
-    return raise_closed(L, engine);
-  return send_rest(L, engine, rl_task_of(engine->core.current),
-                   (lua_Integer)ctx + 1);
-}
-
-/* Sends the values of the list at 2 from `next` on. */
-static int send_rest(lua_State *L, struct rl_engine *engine,
-                     struct rl_task *task, lua_Integer next) {
-  struct rl_channel *channel = check_channel(L);
-  lua_Integer count = lua_tointeger(L, 3);
-  for (; next <= count; next++) {
-    lua_settop(L, 3);
-    if (lua_rawgeti(L, 2, next) == LUA_TNIL)
-      luaL_error(L, "the list was changed while it was being sent");
-    switch (rl_channel_send(L, channel, 1)) {
-    case RILLE_MUST_WAIT:
-      return rl_wait_one(L, task, &channel->core.send, 4, (lua_KContext)next,
-                         send_many_k);
-    case RILLE_CLOSED:
-      return raise_closed(L, engine);
-    case RILLE_FULL:
-      return push_full(L, engine);
-    default:
-      break;
-    }
-  }
-  lua_pushboolean(L, 1);
-  return rl_return(L, task, 1);
-}
-
-/***
-Sends every value of a list, in order. Suspends while the channel is full.
-@function channel:send_many
-@tparam table list without nils
-@treturn boolean true, as `send`
-@raise closed; cancelled: what was sent so far has been sent
-*/
-static int l_channel_send_many(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task;
-  lua_Integer count;
-  check_channel(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  count = (lua_Integer)lua_rawlen(L, 2);
-  for (lua_Integer i = 1; i <= count; i++) {
-    if (lua_rawgeti(L, 2, i) == LUA_TNIL)
-      luaL_argerror(L, 2, "the list has a nil in it; nil cannot be sent");
-    lua_settop(L, 2);
-  }
-  task = rl_enter(L, engine);
-  lua_pushinteger(L, count);
-  return send_rest(L, engine, task, 1);
 }
 
 /***
@@ -426,7 +206,7 @@ wakes. Never suspends; idempotent.
 @param[opt] err what receivers get after the last value
 */
 static int l_channel_close(lua_State *L) {
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, rl_engine_known(L));
   rl_engine(L);
   lua_settop(L, 2);
   if (!channel->core.closed && !lua_isnil(L, 2)) {
@@ -454,7 +234,7 @@ that nobody wants more. Suspends unless it is closed.
 */
 static int l_channel_wait_closed(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = check_channel(L);
+  struct rl_channel *channel = rl_check_channel(L, engine);
   struct rl_task *task = rl_enter(L, engine);
   lua_settop(L, 1);
   if (!channel->core.closed)
@@ -465,39 +245,40 @@ static int l_channel_wait_closed(lua_State *L) {
 
 /* __close: without an error, whatever made the block end. */
 static int l_channel_leave(lua_State *L) {
-  rille_channel_close(&check_channel(L)->core);
+  rille_channel_close(&rl_check_channel(L, rl_engine_known(L))->core);
   return 0;
+}
+
+/* Ends the loop over a closed channel: raises what it was closed with. */
+static int end_iteration(lua_State *L, const struct rl_channel *channel) {
+  if (!channel->failed)
+    return 0;
+  lua_getiuservalue(L, 1, CHANNEL_ERROR);
+  return lua_error(L);
 }
 
 static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)status;
   rl_resumed(L, engine, ctx, iterate_k);
-  if (engine->core.current->wait.event != RILLE_CLOSED_EVENT)
-    return 1;
-  if (!rl_check_receiver(L)->failed)
-    return 0;
-  lua_getiuservalue(L, 1, CHANNEL_ERROR);
-  return lua_error(L);
+  if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
+    return end_iteration(L, lua_touserdata(L, 1));
+  return 1;
 }
 
 /* __call: `for value in channel do`. */
 static int l_channel_iterate(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_channel *channel = rl_check_receiver(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
   struct rl_task *task = rl_enter(L, engine);
-  enum rille_transfer_kind kind;
-  rl_settop(L, 1);
-  if (recv_value(L, channel, 1, &kind))
-    return rl_return(L, task, 1);
-  if (kind == RILLE_MUST_WAIT)
+  switch (rl_channel_recv(L, channel, 1)) {
+  case RILLE_MUST_WAIT:
     return rl_wait_one(L, task, &channel->core.receive, 0, 0, iterate_k);
-  if (!channel->failed) {
-    lua_pushnil(L);
-    return 1;
+  case RILLE_CLOSED:
+    return end_iteration(L, channel);
+  default:
+    return rl_return(L, task, 1);
   }
-  lua_getiuservalue(L, 1, CHANNEL_ERROR);
-  return lua_error(L);
 }
 
 /***
@@ -505,7 +286,7 @@ static int l_channel_iterate(lua_State *L) {
 @treturn number its capacity; math.huge if it is unbounded
 */
 static int l_channel_cap(lua_State *L) {
-  const struct rl_channel *channel = rl_check_receiver(L);
+  const struct rl_channel *channel = rl_check_receiver(L, rl_engine_known(L));
   if (channel->core.capacity == RILLE_UNBOUNDED)
     lua_pushnumber(L, HUGE_VAL);
   else
@@ -518,7 +299,7 @@ static int l_channel_cap(lua_State *L) {
 @treturn integer values in the buffer
 */
 static int l_channel_size(lua_State *L) {
-  lua_pushinteger(L, rl_check_receiver(L)->core.size);
+  lua_pushinteger(L, rl_check_receiver(L, rl_engine_known(L))->core.size);
   return 1;
 }
 
@@ -527,7 +308,7 @@ static int l_channel_size(lua_State *L) {
 @treturn boolean
 */
 static int l_channel_is_closed(lua_State *L) {
-  lua_pushboolean(L, rl_check_receiver(L)->core.closed);
+  lua_pushboolean(L, rl_check_receiver(L, rl_engine_known(L))->core.closed);
   return 1;
 }
 
@@ -545,7 +326,7 @@ static lua_Integer count_waiters(const struct rille_source *source) {
 `closed`
 */
 int rl_channel_stats(lua_State *L) {
-  const struct rl_channel *channel = rl_check_receiver(L);
+  const struct rl_channel *channel = rl_check_receiver(L, rl_engine_known(L));
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, channel->core.size);
   lua_setfield(L, -2, "size");
@@ -570,7 +351,7 @@ const char *rl_push_filling(lua_State *L, const struct rl_channel *channel) {
 }
 
 static int l_channel_tostring(lua_State *L) {
-  const struct rl_channel *channel = check_channel(L);
+  const struct rl_channel *channel = rl_check_channel(L, rl_engine_known(L));
   lua_pushfstring(L, "rille.channel: channel#%d (%s)", (int)channel->core.id,
                   rl_push_filling(L, channel));
   return 1;
@@ -593,11 +374,11 @@ static uint32_t check_capacity(lua_State *L, int index) {
   uint32_t capacity = 0;
   if (lua_isnoneornil(L, index))
     return 0;
-  luaL_checktype(L, index, LUA_TNUMBER);
+  rl_check_type(L, index, LUA_TNUMBER);
   if (!rl_to_capacity(L, index, &capacity))
-    luaL_argerror(
+    rl_arg_error(
         L, index,
-        lua_pushfstring(L, RL_CAPACITY ", got %f", lua_tonumber(L, index)));
+        lua_pushfstring(L, RL_CAPACITY ", got %s", rl_push_shown(L, index)));
   return capacity;
 }
 
@@ -622,10 +403,10 @@ static int l_channel_new(lua_State *L) {
   rl_check_options(L, 2, names);
   overflow = rl_option_choice(L, 2, "overflow", rl_overflows);
   if (overflow != RILLE_BLOCK && capacity == 0)
-    luaL_argerror(L, 2, "option 'overflow' needs a capacity of at least 1");
+    rl_arg_error(L, 2, "option 'overflow' needs a capacity of at least 1");
   rl_option(L, 2, "on_drop", LUA_TFUNCTION);
   channel = lua_newuserdatauv(L, sizeof *channel, CHANNEL_SLOTS);
-  *channel = (struct rl_channel){.type = &rl_channel_type};
+  *channel = (struct rl_channel){.head = rl_head(engine, &rl_channel_type)};
   rille_channel_init(&channel->core, capacity, (enum rille_overflow)overflow);
   channel->core.id = ++engine->core.objects_made;
   lua_insert(L, -2);
@@ -653,10 +434,10 @@ int rl_push_channel_case(lua_State *L, struct rl_engine *engine, void *object,
       kind = rl_channel_send(L, channel, index);
     }
     if (kind == RILLE_CLOSED || (waited && event == RILLE_CLOSED_EVENT))
-      return raise_closed(L, engine);
+      return rl_raise_closed(L, engine);
     lua_settop(L, index - 1);
     if (kind == RILLE_FULL)
-      return push_full(L, engine);
+      return rl_push_full(L, engine);
     lua_pushboolean(L, 1);
     return 1;
   }
@@ -664,12 +445,14 @@ int rl_push_channel_case(lua_State *L, struct rl_engine *engine, void *object,
     lua_settop(L, index - 1);
     return 1;
   }
-  if (!waited && recv_value(L, channel, index, &kind)) {
+  if (!waited)
+    kind = rl_channel_recv(L, channel, index);
+  if (!waited && (kind == RILLE_TO_PEER || kind == RILLE_TO_SLOT)) {
     lua_copy(L, -1, index);
     lua_settop(L, index);
     return 1;
   }
-  push_closed(L, engine, index);
+  rl_push_closed(L, engine, index);
   lua_remove(L, index);
   return 2;
 }
@@ -680,7 +463,7 @@ const struct rl_type rl_channel_type = {"channel", sizeof(struct rl_channel),
 void rl_add_receiving(lua_State *L, int slot) {
   static const luaL_Reg methods[] = {{"recv", l_channel_recv},
                                      {"try_recv", l_channel_try_recv},
-                                     {"recv_many", l_channel_recv_many},
+                                     {"recv_many", rl_channel_recv_many},
                                      {"cap", l_channel_cap},
                                      {"size", l_channel_size},
                                      {"is_closed", l_channel_is_closed},
@@ -700,7 +483,7 @@ void rl_add_receiving(lua_State *L, int slot) {
 void rl_open_channel(lua_State *L) {
   static const luaL_Reg methods[] = {{"send", l_channel_send},
                                      {"try_send", l_channel_try_send},
-                                     {"send_many", l_channel_send_many},
+                                     {"send_many", rl_channel_send_many},
                                      {"wait_closed", l_channel_wait_closed},
                                      {"close", l_channel_close},
                                      {"stats", rl_channel_stats},

@@ -10,7 +10,7 @@
 #include "bind.h"
 
 struct rl_channel {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_channel core;
   bool failed; /* closed with an error */
 };
@@ -23,24 +23,34 @@ enum {
   CHANNEL_SLOTS = CHANNEL_ON_DROP
 };
 
-/* The channel, subscription or inlet at 1. */
-struct rl_channel *rl_check_receiver(lua_State *L);
+/* channel.c */
 
-/* Moves the buffer of the channel at `index` to a larger table. Finalizers
- * may run, and change whatever they like. */
-void rl_channel_grow(lua_State *L, struct rl_channel *channel, int index);
+/* The channel at 1, in a function of `engine`. */
+static inline struct rl_channel *
+rl_check_channel(lua_State *L, const struct rl_engine *engine) {
+  return rl_check_of(L, engine, 1, &rl_channel_type);
+}
 
-/* Puts the value at the top into `slot` of the channel at `index`. */
-void rl_channel_put(lua_State *L, int index, uint32_t slot);
+/* The subscription or inlet at 1 likewise. */
+struct rl_channel *rl_check_other_receiver(lua_State *L,
+                                           const struct rl_engine *engine);
 
-/* Pushes the value of a slot, which becomes empty. */
-void rl_channel_pull(lua_State *L, int index, uint32_t slot);
+/* The channel, subscription or inlet at 1 likewise. */
+static inline struct rl_channel *
+rl_check_receiver(lua_State *L, const struct rl_engine *engine) {
+  struct rl_channel *channel = rl_test_of(L, engine, 1, &rl_channel_type);
+  return RL_LIKELY(channel != NULL) ? channel
+                                    : rl_check_other_receiver(L, engine);
+}
 
-/* Sends the value at the top to the channel at `index`, if that need not
- * wait: it is popped unless the result is RILLE_MUST_WAIT, RILLE_FULL or
- * RILLE_CLOSED. */
-enum rille_transfer_kind rl_channel_send(lua_State *L,
-                                         struct rl_channel *channel, int index);
+/* Raises that nothing can be sent any more. */
+int rl_raise_closed(lua_State *L, struct rl_engine *engine);
+
+/* Pushes nil and the error of the closed channel at `index`. */
+int rl_push_closed(lua_State *L, struct rl_engine *engine, int index);
+
+/* Pushes nil and the error of a channel that is full. */
+int rl_push_full(lua_State *L, struct rl_engine *engine);
 
 /* Raises an argument error unless a value that can be sent is at `index`. */
 void rl_check_value(lua_State *L, int index);
@@ -65,5 +75,36 @@ const char *rl_push_filling(lua_State *L, const struct rl_channel *channel);
 
 /* What a case of a select gives. */
 rl_push_case rl_push_channel_case;
+
+/* transfer.c */
+
+/* Moves the buffer of the channel at `index` to a larger table. Finalizers
+ * may run, and change whatever they like. */
+void rl_channel_grow(lua_State *L, struct rl_channel *channel, int index);
+
+/* Puts the value at the top into `slot` of the channel at `index`; pops it. */
+void rl_channel_put(lua_State *L, int index, uint32_t slot);
+
+/* Pushes the value of a slot, which becomes empty; of the channel at `index`,
+ * or of the table `buffer`. */
+void rl_channel_pull(lua_State *L, int index, uint32_t slot);
+void rl_channel_take_slot(lua_State *L, int buffer, uint32_t slot);
+
+/* Sends the value at the top to the channel at `index`, if that need not
+ * wait. When the result is RILLE_MUST_WAIT, RILLE_FULL or RILLE_CLOSED nothing
+ * has changed; else the height of the stack is the caller's to set anew. */
+enum rille_transfer_kind rl_channel_send(lua_State *L,
+                                         struct rl_channel *channel, int index);
+
+/* Pushes the next value of the channel at `index`, if there is one: the result
+ * then is neither RILLE_MUST_WAIT nor RILLE_CLOSED, and the buffer may lie
+ * below the value. */
+enum rille_transfer_kind rl_channel_recv(lua_State *L,
+                                         struct rl_channel *channel, int index);
+
+/* batch.c: the methods `recv_many` and `send_many` */
+
+int rl_channel_recv_many(lua_State *L);
+int rl_channel_send_many(lua_State *L);
 
 #endif

@@ -14,6 +14,15 @@
 static int resume_k(lua_State *L, int status, lua_KContext ctx);
 static int wrap_k(lua_State *L, int status, lua_KContext ctx);
 
+/* The open engine, or NULL: these functions may be Lua's own by now, and are
+ * then as such without an engine, and serve the next one. */
+static struct rl_engine *open_engine(lua_State *L) {
+  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
+  if (engine->core.loop == NULL)
+    engine = rl_engine_find(L);
+  return engine != NULL && engine->core.loop != NULL ? engine : NULL;
+}
+
 /* A coroutine between the task and the one that waits: until the engine has
  * resumed it nobody else may. The task's own always belongs to the engine. */
 static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
@@ -23,7 +32,7 @@ static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
 
 /* What is inside waits: so does L. */
 static int pass_outward(lua_State *L, lua_KFunction k) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = open_engine(L);
   own_between(L, engine, true);
   engine->waits = true;
   return lua_yieldk(L, 0, 0, k);
@@ -39,14 +48,14 @@ static int refuse(lua_State *L, lua_KFunction k) {
  * results, now on L; -1 and an error there; or -2: the task waits. */
 static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
                int count) {
-  bool inside = engine->running == L;
+  bool inside = engine != NULL && engine->running == L;
   int results = 0, status;
   if (inside) /* what cannot be suspended here cannot be further in */
     engine->running = lua_isyieldable(L) ? co : NULL;
   status = lua_resume(co, L, count, &results);
   if (inside)
     engine->running = L;
-  if (status == LUA_YIELD && engine->waits) {
+  if (status == LUA_YIELD && engine != NULL && engine->waits) {
     engine->waits = false;
     return -2;
   }
@@ -67,7 +76,8 @@ static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
  * resumed. */
 static bool feed(lua_State *L, struct rl_engine *engine, lua_State *co,
                  int count) {
-  if (lua_status(co) == LUA_YIELD && rl_is_owned(L, engine, co)) {
+  if (lua_status(co) == LUA_YIELD && engine != NULL &&
+      rl_is_owned(L, engine, co)) {
     lua_pushliteral(L, "cannot resume a coroutine that waits for the engine");
     return false;
   }
@@ -81,7 +91,8 @@ static bool feed(lua_State *L, struct rl_engine *engine, lua_State *co,
 
 static lua_State *check_thread(lua_State *L, int index) {
   lua_State *co = lua_tothread(L, index);
-  luaL_argexpected(L, co != NULL, index, "coroutine");
+  if (co == NULL)
+    rl_type_error(L, index, "coroutine");
   return co;
 }
 
@@ -96,7 +107,7 @@ static int finish_resume(lua_State *L, int results) {
 }
 
 static int resume_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = rl_engine_open(L);
   lua_State *co = check_thread(L, 1);
   (void)status, (void)ctx;
   if (engine->running != L) /* by Lua's own resume: it waits on */
@@ -114,7 +125,7 @@ As Lua's own, but what it resumes may wait. Suspends when that does.
 @function coroutine.resume
 */
 static int l_coroutine_resume(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = open_engine(L);
   lua_State *co = check_thread(L, 1);
   int count = lua_gettop(L) - 1;
   if (!feed(L, engine, co, count))
@@ -144,19 +155,19 @@ static int finish_wrap(lua_State *L, lua_State *co, int results) {
 }
 
 static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = rl_engine_open(L);
   lua_State *co = check_thread(L, lua_upvalueindex(2));
   (void)status, (void)ctx;
   if (engine->running != L)
     return refuse(L, wrap_k);
   own_between(L, engine, false);
   if (lua_status(co) != LUA_YIELD)
-    return luaL_error(L, "cannot resume dead coroutine");
+    return rl_error(L, "cannot resume dead coroutine");
   return finish_wrap(L, co, run(L, engine, co, 0));
 }
 
 static int l_wrap_call(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
+  struct rl_engine *engine = open_engine(L);
   lua_State *co = check_thread(L, lua_upvalueindex(2));
   int count = lua_gettop(L);
   if (!feed(L, engine, co, count))
@@ -170,7 +181,7 @@ As Lua's own, but the function may wait.
 */
 static int l_coroutine_wrap(lua_State *L) {
   lua_State *co;
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  rl_check_type(L, 1, LUA_TFUNCTION);
   lua_pushvalue(L, lua_upvalueindex(1));
   co = lua_newthread(L);
   lua_pushvalue(L, 1);
@@ -184,12 +195,12 @@ As Lua's own, but raises where a task itself would yield to the engine.
 @function coroutine.yield
 */
 static int l_coroutine_yield(lua_State *L) {
-  struct rl_engine *engine = rl_engine(L);
-  struct rille_task *task = engine->core.current;
+  struct rl_engine *engine = open_engine(L);
+  struct rille_task *task = engine != NULL ? engine->core.current : NULL;
   if (task != NULL && rl_task_of(task)->thread.L == L)
-    luaL_error(L, "a task cannot yield a value to the engine; to let other "
-                  "tasks run call rille.yield(), to hand values on use a "
-                  "channel or a generator");
+    rl_error(L, "a task cannot yield a value to the engine; to let other "
+                "tasks run call rille.yield(), to hand values on use a "
+                "channel or a generator");
   return lua_yield(L, lua_gettop(L));
 }
 
@@ -201,16 +212,26 @@ too.
 */
 static int l_coroutine_close(lua_State *L) {
   lua_State *co = check_thread(L, 1);
-  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-  if (co != L && lua_status(co) == LUA_YIELD && engine->core.loop != NULL &&
+  struct rl_engine *engine = open_engine(L);
+  if (co != L && lua_status(co) == LUA_YIELD && engine != NULL &&
       rl_is_owned(L, engine, co))
-    luaL_error(L, "cannot close a coroutine that waits for the engine; "
-                  "cancel its task");
+    rl_error(L, "cannot close a coroutine that waits for the engine; "
+                "cancel its task");
   lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_insert(L, 1);
   lua_call(L, 1, LUA_MULTRET);
   return lua_gettop(L);
+}
+
+/* Pushes Lua's own coroutine.close, from the library at `index`, where ours may
+ * have taken its place, or an earlier engine's. */
+static void push_stock_close(lua_State *L, int index) {
+  lua_getfield(L, index, "close");
+  if (lua_tocfunction(L, -1) == l_coroutine_close) {
+    lua_getupvalue(L, -1, 2);
+    lua_replace(L, -2);
+  }
 }
 
 /* Pushes the engine's own coroutine library, built on Lua's at `index`. */
@@ -229,7 +250,7 @@ static void push_library(lua_State *L, int engine, int index) {
   lua_pushvalue(L, engine);
   luaL_setfuncs(L, functions, 1);
   lua_pushvalue(L, engine);
-  lua_getfield(L, index, "close");
+  push_stock_close(L, index);
   lua_pushcclosure(L, l_coroutine_close, 2);
   lua_pushvalue(L, -1);
   lua_setfield(L, index, "close");
@@ -244,7 +265,7 @@ that has made locals of the old ones keeps these.
 static int l_install_coroutines(lua_State *L) {
   lua_settop(L, 0);
   lua_getglobal(L, "coroutine");
-  luaL_checktype(L, 1, LUA_TTABLE);
+  rl_check_type(L, 1, LUA_TTABLE);
   rl_push_slot(L, rl_engine(L), RL_MODULE);
   lua_getfield(L, 2, "coroutine");
   lua_pushnil(L);

@@ -90,7 +90,7 @@ static bool make_list(lua_State *L, int index, uint32_t need, uint32_t *has) {
   if (need <= *has)
     return false;
   if (need > INT32_MAX / 2)
-    luaL_error(L, "too many subscriptions");
+    rl_error(L, "too many subscriptions");
   *has = need;
   lua_createtable(L, (int)need * 2, 0);
   lua_replace(L, index);

@@ -118,7 +118,8 @@ static void add_scope_line(struct dump *dump, struct rille_scope *scope,
   rl_push_scope_name(L, lua_gettop(L));
   lua_replace(L, -2);
   luaL_addvalue(dump->buffer);
-  lua_pushfstring(L, " (%d tasks%s%s)\n", (int)scope->active,
+  lua_pushfstring(L, " (%d task%s%s%s)\n", (int)scope->active,
+                  scope->active == 1 ? "" : "s",
                   scope->state == RILLE_SCOPE_CLOSING ? ", closing" : "",
                   scope->cancel.by != NULL ? ", cancelled" : "");
   luaL_addvalue(dump->buffer);
@@ -177,7 +178,9 @@ static int l_dump(lua_State *L) {
     rl_push_dump(L, engine);
     return 1;
   }
-  lua_getfield(L, 1, "write");
+  if ((!lua_istable(L, 1) && !lua_isuserdata(L, 1)) ||
+      lua_getfield(L, 1, "write") != LUA_TFUNCTION)
+    rl_type_error(L, 1, "file");
   lua_pushvalue(L, 1);
   rl_push_dump(L, engine);
   lua_call(L, 2, 0);

@@ -33,8 +33,10 @@ static lua_CFunction base_function(lua_State *L, const char *name) {
 static struct rl_engine *new_engine(lua_State *L) {
   struct rl_engine *engine =
       lua_newuserdatauv(L, sizeof *engine, RL_ENGINE_SLOTS);
+  const struct rl_engine *last = rl_engine_find(L);
   int index = lua_gettop(L);
-  *engine = (struct rl_engine){.type = &rl_engine_type};
+  *engine = (struct rl_engine){.type = &rl_engine_type,
+                               .number = last != NULL ? last->number + 1 : 1};
   engine->main = engine->from = main_thread(L);
   rl_add_protector(engine, base_function(L, "pcall"), 2);
   lua_settop(L, index);
@@ -97,22 +99,26 @@ static int l_load(lua_State *L) {
   return 1;
 }
 
-/* Makes every part known to `require`, and runs the first of them. */
+/* Makes every part known to `require`, in place of those of an engine that is
+ * closed, and runs the first of them. */
 static void open_parts(lua_State *L, int engine) {
   const struct rille_lua_source *source = rille_lua_sources;
   int top = lua_gettop(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_newtable(L);
-  lua_setfield(L, top + 1, "parts");
+  lua_setfield(L, top + 2, "parts");
   lua_pushvalue(L, engine);
   lua_pushcclosure(L, l_load, 1);
-  lua_setfield(L, top + 1, "load");
+  lua_setfield(L, top + 2, "load");
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   for (; source->name != NULL; source++) {
-    lua_getfield(L, top + 1, "load");
+    lua_getfield(L, top + 2, "load");
     lua_setfield(L, -2, source->name);
+    lua_pushnil(L);
+    lua_setfield(L, top + 1, source->name);
   }
-  lua_getfield(L, top + 1, "load");
+  lua_getfield(L, top + 2, "load");
   lua_pushliteral(L, "rille.init");
   lua_call(L, 1, 0);
   lua_settop(L, top);
@@ -122,14 +128,17 @@ static void open_parts(lua_State *L, int engine) {
  * -1. */
 static void open_types(lua_State *L) {
   static void (*const openers[])(lua_State *) = {
-      rl_open_helpers,   rl_open_error,        rl_open_protect, rl_thread_open,
-      rl_open_scope,     rl_open_block,        rl_open_task,    rl_open_channel,
-      rl_open_broadcast, rl_open_subscription, rl_open_select,  rl_open_timer,
-      rl_open_await,     rl_open_coroutine,    rl_open_dump,    rl_open_poll,
-      rl_open_semaphore, rl_open_bulkhead,     rl_open_mutex,   rl_open_rwlock,
-      rl_open_event,     rl_open_breaker,      rl_open_limiter, rl_open_retry,
-      rl_open_budget,    rl_open_socket,       rl_open_inlet,   rl_open_testing,
-      rl_open_luv,       rl_open_http_parser,  rl_open_run,
+      rl_open_argument,  rl_open_traceback,   rl_open_helpers,
+      rl_open_error,     rl_open_protect,     rl_thread_open,
+      rl_open_scope,     rl_open_block,       rl_open_task,
+      rl_open_channel,   rl_open_broadcast,   rl_open_subscription,
+      rl_open_select,    rl_open_timer,       rl_open_await,
+      rl_open_coroutine, rl_open_dump,        rl_open_poll,
+      rl_open_semaphore, rl_open_bulkhead,    rl_open_mutex,
+      rl_open_rwlock,    rl_open_event,       rl_open_breaker,
+      rl_open_limiter,   rl_open_retry,       rl_open_budget,
+      rl_open_socket,    rl_open_inlet,       rl_open_testing,
+      rl_open_luv,       rl_open_http_parser, rl_open_run,
   };
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);
@@ -152,6 +161,7 @@ static int open_engine(lua_State *L) {
                              &((struct rl_scope *)lua_touserdata(L, -1))->core);
   engine->core.host_loop = loop != NULL;
   if (status == 0) {
+    rl_luv_follow(L, engine);
     lua_pushliteral(L, RILLE_VERSION);
     lua_setfield(L, 1, "version");
     lua_pushvalue(L, 1);
@@ -162,14 +172,19 @@ static int open_engine(lua_State *L) {
   return 1;
 }
 
-/* Undoes an opening that has failed half-way: the state is as if nobody had
- * asked, and the next call opens an engine anew. */
-static void forget_engine(lua_State *L) {
-  rille_close(L);
-  lua_pushnil(L);
-  rl_keep_engine(L);
+/* Whether L's engine is open, or closed but still on the C stack: 0, or
+ * UV_E*. */
+static int check_no_engine(lua_State *L) {
+  const struct rl_engine *engine = rl_engine_find(L);
+  if (engine == NULL)
+    return 0;
+  if (engine->core.loop != NULL)
+    return UV_EEXIST;
+  return engine->run != NULL || engine->core.current != NULL ? UV_EBUSY : 0;
 }
 
+/* An opening that has failed half-way leaves a closed engine: the next call
+ * opens another one. */
 static int open_on(lua_State *L, uv_loop_t *loop) {
   int status, raised;
   lua_pushcfunction(L, open_engine);
@@ -177,7 +192,7 @@ static int open_on(lua_State *L, uv_loop_t *loop) {
   raised = lua_pcall(L, 1, 1, 0);
   status = raised ? 0 : (int)lua_tointeger(L, -1);
   if (raised || status < 0)
-    forget_engine(L);
+    rille_close(L);
   if (raised)
     lua_error(L);
   lua_pop(L, 1);
@@ -191,10 +206,9 @@ static void push_module(lua_State *L) {
 }
 
 int rille_open(lua_State *L, uv_loop_t *loop) {
-  int status;
-  if (rl_engine_find(L) != NULL)
-    return UV_EEXIST;
-  status = open_on(L, loop);
+  int status = check_no_engine(L);
+  if (status == 0)
+    status = open_on(L, loop);
   if (status < 0)
     return status;
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -205,8 +219,10 @@ int rille_open(lua_State *L, uv_loop_t *loop) {
 }
 
 int luaopen_rille(lua_State *L) {
-  int status = rl_engine_find(L) == NULL ? open_on(L, NULL) : 0;
-  if (status < 0)
+  int status = check_no_engine(L);
+  if (status == 0)
+    status = open_on(L, NULL);
+  if (status < 0 && status != UV_EEXIST)
     luaL_error(L, "the engine cannot be opened: %s", uv_strerror(status));
   push_module(L);
   return 1;

@@ -190,9 +190,11 @@ True if `e` is an error object of the engine. Never suspends.
 @usage if rille.is_error(err, "timeout") then retry() end
 */
 static int l_error_is(lua_State *L) {
-  const char *kind = luaL_optstring(L, 2, NULL);
   luaL_checkany(L, 1);
-  lua_pushboolean(L, rl_is_error(L, rl_engine(L), 1, kind));
+  lua_settop(L, 2);
+  if (!lua_isnil(L, 2))
+    rl_check_type(L, 2, LUA_TSTRING);
+  lua_pushboolean(L, rl_is_error(L, rl_engine(L), 1, lua_tostring(L, 2)));
   return 1;
 }
 

@@ -2,7 +2,7 @@
 #include "bind.h"
 
 struct rl_event {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_event core;
 };
 
@@ -22,7 +22,7 @@ Makes an event, which is not set. A source for select. Never suspends.
 static int l_event_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_event *event = lua_newuserdatauv(L, sizeof *event, 0);
-  event->type = &rl_event_type;
+  event->head = rl_head(engine, &rl_event_type);
   rille_event_init(&event->core);
   rl_push_slot(L, engine, RL_EVENT_META);
   lua_setmetatable(L, -2);

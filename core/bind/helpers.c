@@ -1,41 +1,32 @@
-/* helpers.c - arguments, options, times: what every binding file uses. */
+/* helpers.c - options, times, types: what every binding file uses. */
 #include "bind.h"
 #include <math.h>
 #include <string.h>
 
 static const char engine_key = 0;
 
-/* A light userdata has no length; what has one and is no userdata has no
- * address. */
-void *rl_test(lua_State *L, int index, const struct rl_type *type) {
-  const struct rl_type *const *object;
-  if (lua_rawlen(L, index) < type->size)
-    return NULL;
-  object = lua_touserdata(L, index);
-  return object != NULL && *object == type ? (void *)object : NULL;
+int rl_closed_error(lua_State *L) {
+  return rl_error(L, "the rille engine is closed");
 }
 
-void *rl_check(lua_State *L, int index, const struct rl_type *type) {
-  void *object = rl_test(L, index, type);
-  if (object == NULL)
-    luaL_typeerror(L, index, lua_pushfstring(L, "rille %s", type->name));
-  return object;
-}
-
-/* What a function's upvalue is, only the debug library can change. */
-struct rl_engine *rl_engine(lua_State *L) {
-  struct rl_engine *engine = lua_touserdata(L, lua_upvalueindex(1));
-  if (engine == NULL || engine->type != &rl_engine_type)
-    engine = rl_engine_find(L); /* a function of somebody else's module */
+struct rl_engine *rl_engine_open(lua_State *L) {
+  struct rl_engine *engine = rl_engine_find(L);
   if (engine == NULL || engine->core.loop == NULL)
-    luaL_error(L, "the rille engine is closed");
+    rl_closed_error(L);
   return engine;
+}
+
+struct rl_engine *rl_to_engine(lua_State *L, int index) {
+  struct rl_engine *engine = NULL;
+  if (lua_rawlen(L, index) >= sizeof *engine)
+    engine = lua_touserdata(L, index);
+  return engine != NULL && engine->type == &rl_engine_type ? engine : NULL;
 }
 
 struct rl_engine *rl_engine_find(lua_State *L) {
   struct rl_engine *engine;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
-  engine = rl_test(L, -1, &rl_engine_type);
+  engine = rl_to_engine(L, -1);
   lua_pop(L, 1);
   return engine;
 }
@@ -56,64 +47,6 @@ void rl_push_slot(lua_State *L, struct rl_engine *engine, int slot) {
   rl_push_engine(L);
   lua_getiuservalue(L, -1, slot);
   lua_remove(L, -2);
-}
-
-/* Pushes "file:line: " of the nearest frame that is not of the engine. */
-static void push_place(lua_State *L) {
-  lua_Debug frame;
-  for (int level = 1; lua_getstack(L, level, &frame); level++) {
-    lua_getinfo(L, "Sl", &frame);
-    if (frame.currentline > 0 && strncmp(frame.source, "@rille.", 7) != 0) {
-      lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
-      return;
-    }
-  }
-  lua_pushliteral(L, "");
-}
-
-int rl_arg_error(lua_State *L, int index, const char *message) {
-  lua_Debug frame;
-  const char *name = NULL;
-  if (lua_getstack(L, 0, &frame)) {
-    lua_getinfo(L, "n", &frame);
-    name = frame.name;
-  }
-  if (name == NULL)
-    return luaL_argerror(L, index, message);
-  if (strcmp(frame.namewhat, "method") == 0)
-    index--;
-  push_place(L);
-  lua_pushfstring(L, "%sbad argument #%d to '%s' (%s)", lua_tostring(L, -1),
-                  index, name, message);
-  return lua_error(L);
-}
-
-const char *rl_to_span(lua_State *L, int index, int64_t *span) {
-  lua_Number seconds;
-  if (lua_type(L, index) != LUA_TNUMBER)
-    return "a number of seconds expected";
-  seconds = lua_tonumber(L, index);
-  if (isnan(seconds))
-    return "NaN is not a time";
-  if (seconds <= 0)
-    *span = 0;
-  else if (seconds >= 9e9) /* 285 years: int64_t ends at 292 */
-    *span = RILLE_FOREVER;
-  else
-    *span = (int64_t)llround(seconds * (lua_Number)RILLE_SECOND);
-  return NULL;
-}
-
-int64_t rl_check_span(lua_State *L, int index) {
-  int64_t span = 0;
-  const char *wrong = rl_to_span(L, index, &span);
-  if (wrong != NULL)
-    rl_arg_error(
-        L, index,
-        lua_type(L, index) == LUA_TNUMBER
-            ? wrong
-            : lua_pushfstring(L, "%s, got %s", wrong, luaL_typename(L, index)));
-  return span;
 }
 
 void rl_push_seconds(lua_State *L, int64_t ns) {
@@ -178,11 +111,11 @@ static bool listed(const char *word, const char *const known[]) {
 
 static int unknown_option(lua_State *L, int index, const char *name,
                           const char *const known[]) {
-  const char *hint = nearest(name, known);
+  const char *hint = nearest(name, known), *shown = rl_push_shown(L, -1);
   if (hint != NULL)
-    lua_pushfstring(L, "unknown option '%s'; did you mean '%s'?", name, hint);
+    lua_pushfstring(L, "unknown option %s; did you mean '%s'?", shown, hint);
   else
-    lua_pushfstring(L, "unknown option '%s'", name);
+    lua_pushfstring(L, "unknown option %s", shown);
   return rl_arg_error(L, index, lua_tostring(L, -1));
 }
 
@@ -190,9 +123,7 @@ void rl_check_options(lua_State *L, int index, const char *const known[]) {
   if (lua_isnoneornil(L, index))
     return;
   if (!lua_istable(L, index))
-    rl_arg_error(
-        L, index,
-        lua_pushfstring(L, "table expected, got %s", luaL_typename(L, index)));
+    rl_type_error(L, index, "table");
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
@@ -220,7 +151,7 @@ int rl_option(lua_State *L, int index, const char *name, int type) {
   if (got != LUA_TNIL && got != type)
     bad_option(L, index, name,
                lua_pushfstring(L, "%s expected, got %s", lua_typename(L, type),
-                               lua_typename(L, got)));
+                               rl_push_shown(L, -1)));
   return got;
 }
 
@@ -253,6 +184,17 @@ int64_t rl_option_span(lua_State *L, int index, const char *name,
   return span;
 }
 
+/* "'a' or 'b'" */
+static const char *push_choices(lua_State *L, const char *const names[]) {
+  lua_pushliteral(L, "");
+  for (const char *const *name = names; *name != NULL; name++) {
+    lua_pushfstring(L, "%s%s'%s'", lua_tostring(L, -1),
+                    name == names ? "" : " or ", *name);
+    lua_replace(L, -2);
+  }
+  return lua_tostring(L, -1);
+}
+
 int rl_option_choice(lua_State *L, int index, const char *name,
                      const char *const names[]) {
   int choice = 0;
@@ -260,12 +202,12 @@ int rl_option_choice(lua_State *L, int index, const char *name,
     const char *value = lua_tostring(L, -1);
     while (names[choice] != NULL && strcmp(names[choice], value) != 0)
       choice++;
-    if (names[choice] == NULL)
-      bad_option(
-          L, index, name,
-          lua_pushfstring(L, "no such choice '%s'%s%s", value,
-                          nearest(value, names) ? "; did you mean " : "",
-                          nearest(value, names) ? nearest(value, names) : ""));
+    if (names[choice] == NULL) {
+      const char *got = rl_push_shown(L, -1);
+      bad_option(L, index, name,
+                 lua_pushfstring(L, "no such choice %s; %s expected", got,
+                                 push_choices(L, names)));
+    }
   }
   lua_pop(L, 1);
   return choice;
@@ -302,21 +244,11 @@ void rl_add_functions(lua_State *L, const luaL_Reg *functions) {
   lua_pop(L, 1);
 }
 
-/* For the Lua part: arg_error(function, argument, message) raises as
- * rl_arg_error does. */
-static int l_arg_error(lua_State *L) {
-  push_place(L);
-  lua_pushfstring(L, "%sbad argument #%d to '%s' (%s)", lua_tostring(L, -1),
-                  (int)luaL_checkinteger(L, 2), luaL_checkstring(L, 1),
-                  luaL_checkstring(L, 3));
-  return lua_error(L);
-}
-
 /* For the Lua part: nearest(word, words) is the word of the list that is most
  * like it, or nil. */
 static int l_nearest(lua_State *L) {
   const char *known[64 + 1] = {NULL}, *word = luaL_checkstring(L, 1), *hint;
-  luaL_checktype(L, 2, LUA_TTABLE);
+  rl_check_type(L, 2, LUA_TTABLE);
   luaL_checkstack(L, 64, NULL);
   for (int i = 0; i < 64 && lua_rawgeti(L, 2, i + 1) == LUA_TSTRING; i++)
     known[i] = lua_tostring(L, -1);
@@ -347,8 +279,7 @@ static int l_is(lua_State *L) {
 }
 
 void rl_open_helpers(lua_State *L) {
-  static const luaL_Reg inner[] = {{"arg_error", l_arg_error},
-                                   {"nearest", l_nearest},
+  static const luaL_Reg inner[] = {{"nearest", l_nearest},
                                    {"closable", l_closable},
                                    {"is", l_is},
                                    {NULL, NULL}};

@@ -49,14 +49,14 @@ static const char *const names[] = {"http_parser_init",
 
 /* The library, once it is loaded. */
 struct rl_http_library {
-  const struct rl_type *type;
+  struct rl_head head;
   struct http_functions call;
 };
 
 enum phase { IN_HEAD, IN_CHUNKS, IS_DEAD };
 
 struct rl_http_parser {
-  const struct rl_type *type;
+  struct rl_head head;
   const struct http_functions *call; /* in the library: user value 1 */
   http_parser core;
   enum phase phase;
@@ -355,9 +355,9 @@ static int l_http_library(lua_State *L) {
   static const struct rl_library wanted = {
       "http-parser", "libhttp_parser.so.2.9", "libhttp-parser2.9", names};
   struct rl_http_library *library = lua_newuserdatauv(L, sizeof *library, 0);
-  *library = (struct rl_http_library){.type = NULL};
+  memset(library, 0, sizeof *library);
   rl_load_library(L, &wanted, &library->call);
-  library->type = &library_type;
+  library->head = rl_head(rl_engine(L), &library_type);
   return 1;
 }
 
@@ -378,7 +378,7 @@ static int l_http_parser(lua_State *L) {
   luaL_argcheck(L, max_url > 0 && max_url <= INT_MAX, 3, "out of range");
   parser = lua_newuserdatauv(L, sizeof *parser, 1);
   memset(parser, 0, sizeof *parser);
-  parser->type = &parser_type;
+  parser->head = rl_head(rl_engine(L), &parser_type);
   parser->call = &library->call;
   parser->max_head = (uint32_t)max_head;
   parser->max_url = (uint32_t)max_url;

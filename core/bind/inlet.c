@@ -36,7 +36,7 @@ static int l_inlet_new(lua_State *L) {
   uint32_t capacity = (uint32_t)luaL_checkinteger(L, 2);
   int overflow = luaL_checkoption(L, 3, NULL, rl_overflows);
   struct rl_inlet *inlet = lua_newuserdatauv(L, sizeof *inlet, INLET_SLOTS);
-  *inlet = (struct rl_inlet){.channel.type = &rl_inlet_type};
+  *inlet = (struct rl_inlet){.channel.head = rl_head(engine, &rl_inlet_type)};
   rille_channel_init(&inlet->channel.core, capacity,
                      (enum rille_overflow)overflow);
   rille_channel_set_outside(&inlet->channel.core);

@@ -16,7 +16,7 @@ enum { LIMITER_NAME = 1, LIMITER_SLOTS = LIMITER_NAME };
 #define MOST_TOKENS INT64_C(1000000000000)
 
 struct rl_limiter {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_engine *engine;
   struct rille_limiter core;
   struct rl_seen seen;
@@ -122,9 +122,9 @@ static int push_refusal(lua_State *L, struct rl_limiter *limiter, int64_t due,
 
 /* The number of tokens at 2, by default 1. */
 static int64_t check_tokens(lua_State *L, const struct rl_limiter *limiter) {
-  lua_Integer tokens = luaL_optinteger(L, 2, 1);
-  luaL_argcheck(L, tokens >= 0 && tokens <= MOST_TOKENS, 2,
-                "a number of tokens expected");
+  lua_Integer tokens = lua_isnoneornil(L, 2) ? 1 : rl_check_integer(L, 2);
+  if (tokens < 0 || tokens > MOST_TOKENS)
+    rl_type_error(L, 2, "a number of tokens");
   if (tokens > limiter->burst)
     rl_arg_error(L, 2,
                  lua_pushfstring(L,
@@ -288,7 +288,7 @@ static int l_limiter_call(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_limiter *limiter = check_limiter(L);
   struct rl_task *task;
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   task = rl_enter(L, engine);
   switch (take(L, limiter, task, 1)) {
   case MUST_WAIT:
@@ -343,7 +343,7 @@ static int l_limiter_new(lua_State *L) {
   struct rl_limiter *limiter;
   lua_settop(L, 4);
   limiter = lua_newuserdatauv(L, sizeof *limiter, LIMITER_SLOTS);
-  *limiter = (struct rl_limiter){.type = &rl_limiter_type};
+  *limiter = (struct rl_limiter){.head = rl_head(engine, &rl_limiter_type)};
   limiter->engine = &engine->core;
   rl_look(engine, &limiter->seen, &shift);
   limiter->burst = isinf(rate) || isinf(burst) ? RILLE_NEVER : (int64_t)burst;

@@ -5,7 +5,7 @@
 #include "bind.h"
 
 struct rl_mutex {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_lock core;
 };
 
@@ -36,8 +36,8 @@ static struct rl_task *enter(lua_State *L, struct rl_engine *engine,
                              const struct rl_mutex *mutex) {
   struct rl_task *task = rl_enter(L, engine);
   if (owner_of(engine, mutex) == task)
-    luaL_error(L, "this task holds the mutex already and would wait for "
-                  "itself: a mutex is not reentrant");
+    rl_error(L, "this task holds the mutex already and would wait for "
+                "itself: a mutex is not reentrant");
   return task;
 }
 
@@ -45,11 +45,11 @@ static void give_back(lua_State *L, const struct rl_mutex *mutex) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_task *owner = owner_of(engine, mutex);
   if (owner == NULL)
-    luaL_error(L, "the mutex is not held by anybody");
+    rl_error(L, "the mutex is not held by anybody");
   if (&owner->core != engine->core.current) {
     rl_push_task(L, engine, owner);
-    luaL_error(L, "the mutex is held by %s, which alone can release it",
-               rl_push_task_name(L, lua_gettop(L)));
+    rl_error(L, "the mutex is held by %s, which alone can release it",
+             rl_push_task_name(L, lua_gettop(L)));
   }
   rl_hold_close(L, engine, owner, mutex->core.hold);
 }
@@ -67,7 +67,7 @@ can release it, and cannot take it twice. A source for select. Never suspends.
 static int l_mutex_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_mutex *mutex = lua_newuserdatauv(L, sizeof *mutex, 0);
-  mutex->type = &rl_mutex_type;
+  mutex->head = rl_head(engine, &rl_mutex_type);
   rille_mutex_init(&mutex->core);
   rl_push_slot(L, engine, RL_MUTEX_META);
   lua_setmetatable(L, -2);
@@ -108,7 +108,7 @@ static int l_mutex_try_acquire(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   check_mutex(L);
   if (engine->core.current == NULL)
-    luaL_error(L, "a mutex is held by a task: this is none");
+    rl_error(L, "a mutex is held by a task: this is none");
   if (take(L, engine, rl_task_of(engine->core.current), 1))
     return lua_pushboolean(L, 1), 1;
   lua_pushnil(L);
@@ -146,7 +146,7 @@ static int l_mutex_call(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_mutex *mutex = check_mutex(L);
   struct rl_task *task;
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   task = enter(L, engine, mutex);
   if (take(L, engine, task, 1))
     return rl_call_holding(L, engine);

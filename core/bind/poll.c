@@ -9,7 +9,7 @@
 #include "bind.h"
 
 struct rl_poll {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_poll core;
   struct rille_source wake; /* the loop waits on it between calls */
 };
@@ -138,7 +138,7 @@ static int l_poll_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_poll *poll = lua_newuserdatauv(L, sizeof *poll, POLL_SLOTS);
   lua_Number max_errors = luaL_checknumber(L, 3);
-  *poll = (struct rl_poll){.type = &rl_poll_type};
+  *poll = (struct rl_poll){.head = rl_head(engine, &rl_poll_type)};
   rille_poll_init(&poll->core, rl_check_span(L, 1));
   poll->core.jitter = luaL_checknumber(L, 2);
   poll->core.max_errors = max_errors < 9e15 ? (uint64_t)max_errors : 0;

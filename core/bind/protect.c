@@ -94,7 +94,7 @@ static int note_traceback(lua_State *L) {
   lua_getfield(L, 3, "text");
   if (lua_rawequal(L, 1, 4) && !(lua_isnil(L, 5) && lua_isnil(L, 6)))
     return lua_settop(L, 1), 1;
-  luaL_traceback(L, L, NULL, 1);
+  rl_push_traceback(L, L, NULL, 1);
   lua_setfield(L, 3, "trace");
   lua_pushnil(L);
   lua_setfield(L, 3, "text");
@@ -102,6 +102,19 @@ static int note_traceback(lua_State *L) {
   lua_setfield(L, 3, "noted");
   lua_settop(L, 1);
   return 1;
+}
+
+/* noted(): the traceback that was noted last with the running task; or nil and
+ * the whole text, when the error came from another one. */
+static int l_noted(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  if (engine->core.current == NULL)
+    return 0;
+  rl_push_task(L, engine, rl_task_of(engine->core.current));
+  rl_push_task_info(L, lua_gettop(L));
+  lua_getfield(L, -1, "trace");
+  lua_getfield(L, -2, "text");
+  return 2;
 }
 
 /* failed(ok, ...): true if a protected call that gave these values failed. */
@@ -122,7 +135,7 @@ static int l_hook(lua_State *L) {
 
 void rl_open_protect(lua_State *L) {
   static const luaL_Reg inner[] = {
-      {"failed", l_failed}, {"hook", l_hook}, {NULL, NULL}};
+      {"failed", l_failed}, {"hook", l_hook}, {"noted", l_noted}, {NULL, NULL}};
   int engine = lua_gettop(L);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_pushvalue(L, engine);

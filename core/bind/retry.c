@@ -8,7 +8,7 @@
 #include "bind.h"
 
 struct rl_retry {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_retry core;
 };
 
@@ -20,7 +20,7 @@ static int l_retry_plan(lua_State *L) {
   double retries = luaL_checknumber(L, 1);
   struct rl_retry *plan = lua_newuserdatauv(L, sizeof *plan, 0);
   struct rille_backoff *backoff = &plan->core.backoff;
-  plan->type = &rl_retry_type;
+  plan->head = rl_head(engine, &rl_retry_type);
   plan->core.max_retries = retries < 9e18 ? (int64_t)retries : INT64_MAX;
   plan->core.max_elapsed = rl_check_span(L, 2);
   backoff->initial = rl_check_span(L, 3);
@@ -58,7 +58,7 @@ static int64_t own_delay(lua_State *L, int index) {
  * next time; nil if that would be too late. */
 static int l_retry_delay(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_retry *plan = rl_check(L, 1, &rl_retry_type);
+  const struct rl_retry *plan = rl_check_of(L, engine, 1, &rl_retry_type);
   const struct rl_task *task = rl_can_wait(L, engine);
   struct rille_retry_run run = {
       .attempt = luaL_checkinteger(L, 2),
@@ -82,7 +82,7 @@ static int l_retry_delay(lua_State *L) {
  * the next time. */
 static int l_backoff_delay(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  const struct rl_retry *plan = rl_check(L, 1, &rl_retry_type);
+  const struct rl_retry *plan = rl_check_of(L, engine, 1, &rl_retry_type);
   double random = rille_random(&engine->core, UINT32_MAX) / (double)UINT32_MAX;
   int64_t wait =
       rille_backoff_delay(&plan->core.backoff, luaL_checkinteger(L, 2),

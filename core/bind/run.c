@@ -31,7 +31,7 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
     int exact;
     lua_Integer seed = lua_tointegerx(L, -1, &exact);
     if (!exact)
-      luaL_argerror(L, index, "option 'seed': a whole number expected");
+      rl_arg_error(L, index, "option 'seed': a whole number expected");
     rille_engine_seed(&engine->core, (uint64_t)seed);
   }
   lua_pop(L, 1);
@@ -69,14 +69,14 @@ static void strip_options(lua_State *L) {
 
 static void check_idle(lua_State *L, struct rl_engine *engine) {
   if (engine->core.current != NULL)
-    luaL_error(L, "rille.run cannot be called inside a task; open a scope "
-                  "with rille.scope()");
+    rl_error(L, "rille.run cannot be called inside a task; open a scope "
+                "with rille.scope()");
   if (engine->run != NULL || rille_loop_running(&engine->core))
-    luaL_error(L, "rille.run cannot be called inside a callback of the event "
-                  "loop; start a task with scope:go()");
+    rl_error(L, "rille.run cannot be called inside a callback of the event "
+                "loop; start a task with scope:go()");
   if (engine->core.host_loop)
-    luaL_error(L, "rille.run cannot be called here: the host runs the event "
-                  "loop");
+    rl_error(L, "rille.run cannot be called here: the host runs the event "
+                "loop");
 }
 
 /* The loop is dead and tasks are parked. `stack`: the engine is at 1. */
@@ -108,7 +108,7 @@ static void kill_tasks(struct rl_engine *engine) {
   for (int i = 1; i <= engine->threads; i++) {
     struct rl_task *task;
     lua_rawgeti(L, -1, i);
-    task = rl_test(L, -1, &rl_task_type);
+    task = lua_touserdata(L, -1);
     if (task != NULL && !rille_task_ended(&task->core) &&
         lua_status(task->thread.L) == LUA_YIELD)
       rl_thread_kill(engine, task);
@@ -211,12 +211,13 @@ static int l_run(lua_State *L) {
   strip_options(L);
   engine->core.tasks_made = engine->core.scopes_made = 0;
   index = start_main(L, engine);
+  rl_engine(L); /* raises if a finalizer has closed it */
   task = engine->run;
   engine->run_done = false;
   drive(L, engine);
-  rl_engine(L); /* raises if a task has closed it */
   engine->run = NULL;
   engine->root = NULL;
+  rl_engine(L); /* raises if a task has closed it */
   set_clock(&engine->core, false);
   engine->core.shuffle = false;
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);
@@ -289,7 +290,7 @@ static int cancel_root(lua_State *L) {
 int rille_cancel(lua_State *L, const char *kind, const char *message) {
   struct cancel_request request = {kind, message};
   struct rl_engine *engine = rl_engine_find(L);
-  if (engine == NULL || engine->root == NULL)
+  if (engine == NULL || engine->core.loop == NULL || engine->root == NULL)
     return 0;
   lua_pushlightuserdata(L, &request);
   if (protect_own(L, cancel_root, 1, 0) != LUA_OK)
@@ -308,9 +309,10 @@ void rille_report(lua_State *L) {
 void rille_close(lua_State *L) {
   struct rl_engine *engine = rl_engine_find(L);
   if (engine == NULL || engine->core.loop == NULL || engine->closing)
-    return;
+    return; /* nothing to do, or being done */
   engine->closing = true;
   kill_tasks(engine);
+  rl_luv_keep(L, engine);
   rille_loop_close(&engine->core);
   free(engine->free_indices);
   engine->free_indices = NULL;
@@ -319,7 +321,7 @@ void rille_close(lua_State *L) {
 
 /* __gc of the engine. */
 static int l_engine_gc(lua_State *L) {
-  struct rl_engine *engine = rl_test(L, 1, &rl_engine_type);
+  struct rl_engine *engine = rl_to_engine(L, 1);
   if (engine != NULL && engine == rl_engine_find(L))
     rille_close(L);
   return 0;

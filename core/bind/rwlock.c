@@ -9,7 +9,7 @@
 #include "bind.h"
 
 struct rl_rwlock {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_lock core;
 };
 
@@ -28,12 +28,12 @@ static int32_t held(const struct rl_engine *engine, uint32_t number) {
 /* A task that would have to wait for itself; `count` is what it asks for. */
 static int refuse_twice(lua_State *L, int32_t has, int32_t count) {
   if (has == READ && count == WRITE)
-    return luaL_error(L, "this task holds the lock for reading and would wait "
-                         "for itself: release it before writing");
-  return luaL_error(L,
-                    "this task holds the lock for %s already: a read-write "
-                    "lock is not reentrant",
-                    has == READ ? "reading" : "writing");
+    return rl_error(L, "this task holds the lock for reading and would wait "
+                       "for itself: release it before writing");
+  return rl_error(L,
+                  "this task holds the lock for %s already: a read-write "
+                  "lock is not reentrant",
+                  has == READ ? "reading" : "writing");
 }
 
 /* Opens a hold of the task on the lock at 1, whose number is returned; of a
@@ -106,7 +106,7 @@ static int try_acquire(lua_State *L, int32_t count) {
   struct rl_task *task;
   uint32_t number;
   if (engine->core.current == NULL)
-    luaL_error(L, "a read-write lock is held by a task: this is none");
+    rl_error(L, "a read-write lock is held by a task: this is none");
   task = rl_task_of(engine->core.current);
   number = ask(L, engine, task, count, false);
   if (number != 0 && rille_rwlock_take(&lock->core, &task->core, number, count))
@@ -126,10 +126,10 @@ static int release(lua_State *L, int32_t count) {
   uint32_t number = task != NULL ? rille_hold_find(task, &lock->core) : 0;
   int32_t has = held(engine, number);
   if (has == 0 || (count != 0 && has != count))
-    return luaL_error(L, "this task does not hold the lock%s",
-                      count == READ    ? " for reading"
-                      : count == WRITE ? " for writing"
-                                       : "");
+    return rl_error(L, "this task does not hold the lock%s",
+                    count == READ    ? " for reading"
+                    : count == WRITE ? " for writing"
+                                     : "");
   rl_hold_close(L, engine, rl_task_of(engine->core.current), number);
   return 0;
 }
@@ -144,7 +144,7 @@ static int call(lua_State *L, int32_t count) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_task *task;
   check_rwlock(L);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   task = rl_enter(L, engine);
   if (take(L, engine, task, count))
     return rl_call_holding(L, engine);
@@ -165,7 +165,7 @@ to each other enter together. Never suspends.
 static int l_rwlock_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_rwlock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
-  lock->type = &rl_rwlock_type;
+  lock->head = rl_head(engine, &rl_rwlock_type);
   rille_rwlock_init(&lock->core);
   rl_push_slot(L, engine, RL_RWLOCK_META);
   lua_setmetatable(L, -2);

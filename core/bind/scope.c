@@ -95,7 +95,7 @@ static struct rl_scope *check_open(lua_State *L, struct rl_engine *engine) {
 
 struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine) {
   struct rl_scope *scope = lua_newuserdatauv(L, sizeof *scope, RL_SCOPE_SLOTS);
-  *scope = (struct rl_scope){.type = &rl_scope_type};
+  *scope = (struct rl_scope){.head = rl_head(engine, &rl_scope_type)};
   scope->core.grace = RL_GRACE;
   rl_push_slot(L, engine, RL_SCOPE_META);
   lua_setmetatable(L, -2);
@@ -164,7 +164,7 @@ static int l_scope_go(lua_State *L) {
   struct rl_spawn spawn = {.scope_index = 1, .supervised = true};
   int fn = lua_istable(L, 2) ? 3 : 2, count;
   spawn.scope = check_open(L, engine);
-  luaL_checktype(L, fn, LUA_TFUNCTION);
+  rl_check_type(L, fn, LUA_TFUNCTION);
   count = lua_gettop(L) - fn + 1;
   check_startable(L, engine, spawn.scope);
   if (fn == 3) {
@@ -221,7 +221,7 @@ static int l_scope_task(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_spawn spawn = {.scope_index = 1};
   spawn.scope = check_open(L, engine);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   lua_settop(L, 3);
   check_startable(L, engine, spawn.scope);
   if (!lua_isnil(L, 3)) {
@@ -245,7 +245,7 @@ suspends; idempotent.
 */
 static int l_scope_cancel(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   lua_settop(L, 2);
   if (scope->core.state == RILLE_SCOPE_ENDED)
     return 0;
@@ -261,7 +261,7 @@ static int l_scope_cancel(lua_State *L) {
 */
 static int l_scope_cancelled(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   struct rille_cancel *node = &scope->core.cancel;
   lua_pushboolean(L, node->by != NULL);
   if (node->by == NULL)

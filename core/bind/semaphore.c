@@ -6,20 +6,20 @@
 #include <math.h>
 
 struct rl_semaphore {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rl_engine *engine; /* cheaper to have than to look up */
   struct rille_semaphore core;
   uint32_t queue; /* who may wait at most; UINT32_MAX: everybody */
 };
 
-/* Of either type; as rl_check, but at the cost of one. */
+/* Of either type, at the cost of one. */
 static struct rl_semaphore *check_semaphore(lua_State *L) {
-  struct rl_semaphore *semaphore = lua_touserdata(L, 1);
+  const struct rl_semaphore *semaphore = lua_touserdata(L, 1);
+  const struct rl_type *type = &rl_semaphore_type;
   if (semaphore != NULL && lua_rawlen(L, 1) >= sizeof *semaphore &&
-      (semaphore->type == &rl_semaphore_type ||
-       semaphore->type == &rl_bulkhead_type))
-    return semaphore;
-  return rl_check(L, 1, &rl_semaphore_type);
+      semaphore->head.type == &rl_bulkhead_type)
+    type = &rl_bulkhead_type;
+  return rl_check(L, 1, type);
 }
 
 /* A number of permits at `index`; 1 if there is none. */
@@ -31,13 +31,9 @@ static int32_t check_count(lua_State *L, int index, int32_t most) {
   if (lua_type(L, index) == LUA_TNUMBER)
     count = lua_tointegerx(L, index, &exact);
   if (!exact || count < 1)
-    luaL_argerror(L, index,
-                  lua_pushfstring(L, "a whole number from 1 expected, got %s",
-                                  lua_type(L, index) == LUA_TNUMBER
-                                      ? luaL_tolstring(L, index, NULL)
-                                      : luaL_typename(L, index)));
+    rl_type_error(L, index, "a whole number from 1");
   if (count > most)
-    luaL_argerror(
+    rl_arg_error(
         L, index,
         lua_pushfstring(L, "%I permits of %d cannot be had", count, (int)most));
   return (int32_t)count;
@@ -47,7 +43,7 @@ void rl_semaphore_new(lua_State *L, struct rl_engine *engine,
                       const struct rl_type *type, int meta, int32_t limit,
                       uint32_t queue) {
   struct rl_semaphore *semaphore = lua_newuserdatauv(L, sizeof *semaphore, 0);
-  semaphore->type = type;
+  semaphore->head = rl_head(engine, type);
   semaphore->engine = engine;
   semaphore->queue = queue;
   rille_semaphore_init(&semaphore->core, limit);
@@ -68,7 +64,7 @@ for select, where it gives one permit. Never suspends.
 */
 static int l_semaphore_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  luaL_checktype(L, 1, LUA_TNUMBER);
+  rl_check_type(L, 1, LUA_TNUMBER);
   rl_semaphore_new(L, engine, &rl_semaphore_type, RL_SEMAPHORE_META,
                    check_count(L, 1, RILLE_PERMITS_MAX), UINT32_MAX);
   return 1;
@@ -132,16 +128,15 @@ static int l_semaphore_try_acquire(lua_State *L) {
     return lua_pushboolean(L, 1), 1;
   lua_pushnil(L);
   rl_push_error(L, semaphore->engine, "full", "the %s has no permit to give",
-                semaphore->type->name);
+                semaphore->head.type->name);
   return 2;
 }
 
 static void give_back(lua_State *L, struct rl_semaphore *semaphore,
                       int32_t count) {
   if (!rille_semaphore_give(&semaphore->core, count))
-    luaL_error(L, "more permits given back than were taken: %d of %d",
-               (int)count,
-               (int)(semaphore->core.limit - semaphore->core.available));
+    rl_error(L, "more permits given back than were taken: %d of %d", (int)count,
+             (int)(semaphore->core.limit - semaphore->core.available));
 }
 
 /***
@@ -176,7 +171,7 @@ kind `bulkhead_full`
 static int l_semaphore_call(lua_State *L) {
   struct rl_semaphore *semaphore = check_semaphore(L);
   struct rl_task *task;
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  rl_check_type(L, 2, LUA_TFUNCTION);
   task = rl_enter(L, semaphore->engine);
   if (rille_semaphore_take(&semaphore->core, 1))
     return rl_call_holding(L, semaphore->engine);
@@ -195,10 +190,10 @@ until they are given back. Never suspends.
 static int l_semaphore_resize(lua_State *L) {
   struct rl_semaphore *semaphore = check_semaphore(L);
   int32_t limit;
-  luaL_checktype(L, 2, LUA_TNUMBER);
+  rl_check_type(L, 2, LUA_TNUMBER);
   limit = check_count(L, 2, RILLE_PERMITS_MAX);
   if (!rille_semaphore_resize(&semaphore->core, limit))
-    luaL_argerror(L, 2, "somebody waits for more permits than that");
+    rl_arg_error(L, 2, "somebody waits for more permits than that");
   return 0;
 }
 
@@ -237,7 +232,7 @@ static int l_semaphore_stats(lua_State *L) {
   lua_setfield(L, -2, "available");
   lua_pushinteger(L, semaphore->core.waiting);
   lua_setfield(L, -2, "waiting");
-  if (semaphore->type == &rl_bulkhead_type) {
+  if (semaphore->head.type == &rl_bulkhead_type) {
     if (semaphore->queue == UINT32_MAX)
       lua_pushnumber(L, HUGE_VAL);
     else
@@ -257,7 +252,7 @@ static int l_semaphore_close(lua_State *L) {
 static int l_semaphore_tostring(lua_State *L) {
   const struct rl_semaphore *semaphore = check_semaphore(L);
   lua_pushfstring(L, "rille.%s: %d of %d free, %d waiting",
-                  semaphore->type->name, (int)available(semaphore),
+                  semaphore->head.type->name, (int)available(semaphore),
                   (int)semaphore->core.limit, (int)semaphore->core.waiting);
   return 1;
 }

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE /* accept4 */
 #include "bind.h"
 #include <errno.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <uv.h>
 
@@ -44,20 +43,9 @@ static int l_accept_from(lua_State *L) {
   return 1;
 }
 
-/* Ignores SIGPIPE, unless the program has its own way with it. */
-static int l_ignore_sigpipe(lua_State *L) {
-  struct sigaction action;
-  (void)L;
-  if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
-    signal(SIGPIPE, SIG_IGN);
-  return 0;
-}
-
 void rl_open_socket(lua_State *L) {
-  static const luaL_Reg inner[] = {{"listen_on", l_listen_on},
-                                   {"accept_from", l_accept_from},
-                                   {"ignore_sigpipe", l_ignore_sigpipe},
-                                   {NULL, NULL}};
+  static const luaL_Reg inner[] = {
+      {"listen_on", l_listen_on}, {"accept_from", l_accept_from}, {NULL, NULL}};
   int engine = lua_gettop(L);
   lua_getiuservalue(L, engine, RL_LUA);
   lua_pushvalue(L, engine);

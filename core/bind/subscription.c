@@ -68,8 +68,8 @@ static struct rl_subscription *new_subscription(lua_State *L,
                                                 int on_drop) {
   struct rl_subscription *subscription =
       lua_newuserdatauv(L, sizeof *subscription, SUBSCRIPTION_SLOTS);
-  *subscription =
-      (struct rl_subscription){.channel.type = &rl_subscription_type};
+  *subscription = (struct rl_subscription){
+      .channel.head = rl_head(engine, &rl_subscription_type)};
   rille_channel_init(&subscription->channel.core, intake->buffer,
                      intake->overflow);
   subscription->channel.core.id = ++engine->core.objects_made;
@@ -116,7 +116,8 @@ whose options are the defaults
 int rl_subscribe(lua_State *L) {
   static const char *const names[] = {"buffer", "overflow", "on_drop", NULL};
   struct rl_engine *engine = rl_engine(L);
-  struct rl_broadcast *broadcast = rl_check(L, 1, &rl_broadcast_type);
+  struct rl_broadcast *broadcast =
+      rl_check_of(L, engine, 1, &rl_broadcast_type);
   struct rl_subscription *subscription;
   struct rl_intake intake = broadcast->intake;
   int opts = lua_istable(L, 2) && lua_isnoneornil(L, 3) ? 2 : 3;
@@ -131,7 +132,7 @@ int rl_subscribe(lua_State *L) {
   } else if (lua_type(L, 2) != LUA_TSTRING) {
     rl_arg_error(L, 2,
                  lua_pushfstring(L, "string or table expected, got %s",
-                                 luaL_typename(L, 2)));
+                                 rl_push_shown(L, 2)));
   }
   subscription = new_subscription(L, engine, &intake, lua_gettop(L));
   if (broadcast->core.closed)

@@ -32,34 +32,34 @@ static const char *blocking_function(lua_State *L, lua_Debug *frame) {
 static int refuse_unyieldable(lua_State *L) {
   lua_Debug frame;
   const char *name = blocking_function(L, &frame);
-  return luaL_error(L,
-                    "cannot wait here: '%s' is running and Lua cannot suspend "
-                    "it (sort, gsub, tostring, require and finalizers are "
-                    "such); do the waiting before or after it",
-                    name != NULL ? name : "a finalizer");
+  return rl_error(L,
+                  "cannot wait here: '%s' is running and Lua cannot suspend "
+                  "it (sort, gsub, tostring, require and finalizers are "
+                  "such); do the waiting before or after it",
+                  name != NULL ? name : "a finalizer");
 }
 
 static int refuse(lua_State *L, struct rl_engine *engine) {
   if (engine->core.current != NULL) {
     if (!lua_isyieldable(L) || engine->running == NULL)
       return refuse_unyieldable(L);
-    return luaL_error(
+    return rl_error(
         L, "cannot wait here: this coroutine was resumed by Lua's own "
            "coroutine library, which would take the wait for a value; use "
            "rille.coroutine or call rille.install_coroutines() first");
   }
   if (rille_loop_running(&engine->core))
-    return luaL_error(
+    return rl_error(
         L, "cannot wait here: this is a callback of the event loop, not a "
            "task; start one with scope:go(), or use a call that never waits");
-  return luaL_error(L, "cannot wait here: not inside a task; call this from "
-                       "a function given to rille.run()");
+  return rl_error(L, "cannot wait here: not inside a task; call this from "
+                     "a function given to rille.run()");
 }
 
 static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  rl_outcome(L, rl_engine(L), ctx, cancelled_k);
-  return rl_raise_cancellation(L, rl_engine(L));
+  rl_outcome(L, rl_engine_open(L), ctx, cancelled_k); /* of any function */
+  return rl_raise_cancellation(L, rl_engine_open(L));
 }
 
 /* Notes where the task waits; nothing is noted if that takes more memory than
@@ -117,7 +117,7 @@ int64_t rl_deadline(const struct rl_task *task) {
   return earlier(nearest, rille_scope_deadline(task->core.scope));
 }
 
-struct rl_task *rl_enter(lua_State *L, struct rl_engine *engine) {
+struct rl_task *rl_enter_slowly(lua_State *L, struct rl_engine *engine) {
   struct rl_task *task = rl_can_wait(L, engine);
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
     park(L, task);
@@ -170,18 +170,10 @@ int rl_turn(lua_State *L, struct rl_task *task, int results) {
   return suspend(L, task, results, turn_k);
 }
 
-/* Where the schedule is random, one call in four gives up its turn. */
-static bool keeps_turn(struct rl_task *task) {
-  struct rille_engine *engine = task->core.engine;
-  return task->core.budget > 0 &&
-         (!engine->shuffle || rille_random(engine, 4) != 0);
-}
-
-int rl_return(lua_State *L, struct rl_task *task, int results) {
-  if (keeps_turn(task)) {
-    task->core.budget--;
+/* One call in four gives up its turn. */
+int rl_return_perhaps(lua_State *L, struct rl_task *task, int results) {
+  if (rille_random(task->core.engine, 4) != 0)
     return results;
-  }
   return rl_turn(L, task, results);
 }
 
@@ -195,8 +187,8 @@ static int refuse_resume(lua_State *L, struct rl_engine *engine,
   return lua_yieldk(L, 1, ctx, k);
 }
 
-enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k) {
+enum rille_outcome rl_outcome_slowly(lua_State *L, struct rl_engine *engine,
+                                     lua_KContext ctx, lua_KFunction k) {
   struct rille_task *current = engine->core.current;
   struct rl_task *task = current != NULL ? rl_task_of(current) : NULL;
   if (task == NULL || task->waiting != L || engine->running != L)
@@ -207,14 +199,6 @@ enum rille_outcome rl_outcome(lua_State *L, struct rl_engine *engine,
   if (current->wait.outcome != RILLE_CANCELLED && current->top->by == NULL)
     current->swallowed = 0;
   return (enum rille_outcome)current->wait.outcome;
-}
-
-enum rille_outcome rl_resumed(lua_State *L, struct rl_engine *engine,
-                              lua_KContext ctx, lua_KFunction k) {
-  enum rille_outcome outcome = rl_outcome(L, engine, ctx, k);
-  if (outcome == RILLE_CANCELLED)
-    rl_raise_cancellation(L, engine);
-  return outcome;
 }
 
 int rl_raise_cancellation(lua_State *L, struct rl_engine *engine) {

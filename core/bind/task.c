@@ -25,7 +25,7 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
                                 const struct rl_spawn *spawn) {
   struct rl_task *task = lua_newuserdatauv(L, sizeof *task, RL_TASK_SLOTS);
   lua_Debug caller;
-  *task = (struct rl_task){.type = &rl_task_type};
+  *task = (struct rl_task){.head = rl_head(engine, &rl_task_type)};
   rl_push_slot(L, engine, RL_TASK_META);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, spawn->scope_index);
@@ -48,20 +48,13 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
                               const struct rl_spawn *spawn, int count) {
   int base = lua_gettop(L) - count + 1;
   struct rl_task *task = new_task(L, engine, spawn);
-  lua_State *co;
-  task->thread = rl_thread_acquire(L, engine);
-  co = task->thread.L;
-  if (!lua_checkstack(co, count + LUA_MINSTACK)) {
-    rl_thread_release(engine, task->thread);
-    luaL_error(L, "too many arguments for a task");
-  }
-  rl_push_slot(L, engine, RL_TASKS);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, task->thread.index);
-  lua_pop(L, 1);
   lua_insert(L, base);
-  rl_push_slot(co, engine, RL_HANDLER);
-  lua_xmove(L, co, count);
+  task->thread = rl_thread_acquire(L, engine);
+  if (!lua_checkstack(task->thread.L, count + LUA_MINSTACK)) {
+    rl_thread_release(engine, task->thread);
+    rl_error(L, "too many arguments for a task");
+  }
+  rl_thread_load(L, task, base, count);
   task->core.daemon = spawn->daemon;
   task->core.supervised = spawn->supervised;
   task->main = spawn->main;
@@ -99,16 +92,15 @@ const char *rl_push_task_name(lua_State *L, int index) {
   return lua_tostring(L, -1);
 }
 
-/* Pushes "file:line" of where the task at `index` was started. */
+/* Pushes ", started at file:line" of the task at `index`; or "", if that was
+ * no line of Lua. */
 static void push_site(lua_State *L, int index) {
   const struct rl_task *task = lua_touserdata(L, index);
   lua_getiuservalue(L, index, RL_TASK_SITE);
-  if (lua_type(L, -1) != LUA_TSTRING || task->line == 0) {
-    lua_pop(L, 1);
-    lua_pushliteral(L, "C");
-    return;
-  }
-  lua_pushfstring(L, "%s:%d", lua_tostring(L, -1), task->line);
+  if (lua_type(L, -1) != LUA_TSTRING || task->line == 0)
+    lua_pushliteral(L, "");
+  else
+    lua_pushfstring(L, ", started at %s:%d", lua_tostring(L, -1), task->line);
   lua_replace(L, -2);
 }
 
@@ -129,9 +121,9 @@ void rl_push_failure_text(lua_State *L, int index, int error) {
   push_site(L, index);
   if (lua_getfield(L, base + 1, "trace") != LUA_TSTRING)
     lua_pushliteral(L, "(no traceback)"), lua_replace(L, -2);
-  lua_pushfstring(L, "%s\n  in %s, started at %s\n%s",
-                  lua_tostring(L, base + 2), lua_tostring(L, base + 3),
-                  lua_tostring(L, base + 4), lua_tostring(L, base + 5));
+  lua_pushfstring(L, "%s\n  in %s%s\n%s", lua_tostring(L, base + 2),
+                  lua_tostring(L, base + 3), lua_tostring(L, base + 4),
+                  lua_tostring(L, base + 5));
   lua_replace(L, base + 1);
   lua_settop(L, base + 1);
 }
@@ -222,15 +214,13 @@ static void end_task(struct rl_engine *engine, struct rl_task *task,
   rille_task_end(&task->core, status);
 }
 
-void rl_task_finish(lua_State *L, struct rl_engine *engine,
-                    struct rl_task *task, bool ok, int base) {
-  int count = lua_gettop(L) - base + 1, index;
+void rl_task_finish(lua_State *L, struct rl_engine *engine, bool ok, int index,
+                    int base) {
+  struct rl_task *task = lua_touserdata(L, index);
+  int count = lua_gettop(L) - base + 1;
   enum rille_task_status status = RILLE_TASK_DONE;
   const char *lock = NULL;
   luaL_checkstack(L, 16, NULL);
-  rl_push_task(L, engine, task);
-  lua_insert(L, base);
-  index = base++;
   if (ok && !task->main && rl_returned_failure(L, engine, base)) {
     lua_remove(L, base);
     status = RILLE_TASK_FAILED;
@@ -266,8 +256,9 @@ static int skip_task(lua_State *L) {
   struct rl_engine *engine = rl_engine_find(L);
   struct rl_task *task = lua_touserdata(L, 1);
   task->core.top->by->delivered = 1;
+  rl_push_task(L, engine, task);
   rl_push_cancellation(L, engine, task->core.top->by);
-  rl_task_finish(L, engine, task, false, 2);
+  rl_task_finish(L, engine, false, 2, 3);
   return 0;
 }
 
@@ -280,7 +271,6 @@ void rl_task_skip(struct rl_engine *engine, struct rl_task *task) {
     lua_pop(L, 1);
     rl_task_lose(engine, task, RILLE_TASK_ENDED_CANCELLED);
   }
-  lua_settop(thread.L, 1);
   rl_thread_release(engine, thread);
 }
 
@@ -316,7 +306,7 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
   int results;
   (void)sends, (void)waited, (void)event;
   task->core.awaited = 1;
-  results = rl_push_task_result(L, engine, -1);
+  results = rl_push_task_result(L, engine, lua_gettop(L));
   lua_remove(L, -results - 1); /* the object, which the caller pushed */
   return results;
 }
@@ -341,10 +331,10 @@ cancelled
 */
 static int l_task_await(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   struct rl_task *self = rl_enter(L, engine);
   lua_settop(L, 1);
-  luaL_argcheck(L, task != self, 1, "a task cannot await itself");
+  rl_check_arg(L, task != self, 1, "a task cannot await itself");
   task->core.awaited = 1;
   if (rille_task_ended(&task->core))
     return rl_return(L, self, rl_push_task_result(L, engine, 1));
@@ -358,7 +348,7 @@ Cancels this task alone. Never suspends; does nothing when it has ended.
 */
 static int l_task_cancel(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   lua_settop(L, 2);
   if (rille_task_ended(&task->core) || task->core.own.called)
     return 0;
@@ -415,11 +405,11 @@ static int l_task_traceback(lua_State *L) {
   struct rl_task *task = rl_check(L, 1, &rl_task_type);
   rl_push_task_name(L, 1);
   push_site(L, 1);
-  lua_pushfstring(L, "%s (%s), started at %s", lua_tostring(L, -2),
+  lua_pushfstring(L, "%s (%s)%s", lua_tostring(L, -2),
                   rille_task_status_name(&task->core), lua_tostring(L, -1));
   if (!rille_task_ended(&task->core)) {
     lua_State *co = task->waiting != NULL ? task->waiting : task->thread.L;
-    luaL_traceback(L, co, lua_tostring(L, -1), 0);
+    rl_push_traceback(L, co, lua_tostring(L, -1), 0);
     return 1;
   }
   rl_push_task_info(L, 1);
@@ -439,7 +429,7 @@ static int close_k(lua_State *L, int status, lua_KContext ctx) {
 /* __close: cancels and joins. */
 static int l_task_close(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_check(L, 1, &rl_task_type);
+  struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   struct rl_task *self;
   if (rille_task_ended(&task->core))
     return 0;

@@ -5,15 +5,18 @@
  * takes a function from its stack, runs it under lua_pcallk, reports, and
  * yields until the next one comes.
  *
- *     1 guard   2 message handler   3 function   4 ... arguments
+ *     1 guard   2 message handler   3 tasks   4 task   5 function   6 ...
  *
  * The protected call is inside the coroutine because Lua runs no <close>
  * handler for an error that escapes one. The guard is a to-be-closed value at
  * the bottom of the stack: its __close tells the engine that somebody closed
- * the coroutine under the task, be it a script or the engine itself.
+ * the coroutine under the task, be it a script or the engine itself. The tasks
+ * are the engine's table of them, at hand here so that nobody looks it up.
  */
 #include "bind.h"
 #include <stdlib.h>
+
+enum { GUARD = 1, HANDLER, TASKS, TASK, FUNCTION };
 
 static int job_k(lua_State *L, int status, lua_KContext ctx);
 static int left_open_k(lua_State *L, int status, lua_KContext ctx);
@@ -24,13 +27,13 @@ static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
     rl_block_abandon(engine, task);
 }
 
-/* Reports the end of the job, whose results are at 3 and above. */
+/* Reports the end of the job, whose results are where its function was, and
+ * above. */
 static int end_job(lua_State *L, bool ok) {
   struct rl_engine *engine = rl_engine(L);
-  struct rl_task *task = rl_task_of(engine->core.current);
-  abandon_blocks(engine, task); /* there are some only for lack of memory */
-  rl_task_finish(L, engine, task, ok, 3);
-  lua_settop(L, 1);
+  abandon_blocks(engine, rl_task_of(engine->core.current)); /* there are some
+      only for lack of memory */
+  rl_task_finish(L, engine, ok, TASK, FUNCTION);
   engine->ended = true;
   return lua_yieldk(L, 0, 0, job_k);
 }
@@ -47,10 +50,11 @@ static int done_k(lua_State *L, int status, lua_KContext ctx) {
   rl_push_slot(L, engine, RL_LUA);
   lua_getfield(L, -1, "leave_open");
   lua_replace(L, -2);
-  lua_insert(L, 3);
+  lua_insert(L, FUNCTION);
   lua_pushboolean(L, ok);
-  lua_insert(L, 4);
-  status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, left_open_k);
+  lua_insert(L, FUNCTION + 1);
+  status = lua_pcallk(L, lua_gettop(L) - FUNCTION, LUA_MULTRET, HANDLER, 0,
+                      left_open_k);
   return left_open_k(L, status, 0);
 }
 
@@ -63,17 +67,21 @@ static int job_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   (void)ctx;
   if (engine->running != L) { /* resumed by hand */
-    lua_settop(L, 1);
+    lua_settop(L, TASKS);
     return lua_yieldk(L, 0, 0, job_k);
   }
-  status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, done_k);
+  status =
+      lua_pcallk(L, lua_gettop(L) - FUNCTION, LUA_MULTRET, HANDLER, 0, done_k);
   return done_k(L, status, 0);
 }
 
-/* The first run: lays the guard. */
+/* The first run: lays what stays. */
 static int trampoline(lua_State *L) {
-  rl_push_slot(L, rl_engine(L), RL_GUARD);
-  lua_toclose(L, 1);
+  struct rl_engine *engine = rl_engine(L);
+  rl_push_slot(L, engine, RL_GUARD);
+  lua_toclose(L, GUARD);
+  rl_push_slot(L, engine, RL_HANDLER);
+  rl_push_slot(L, engine, RL_TASKS);
   return lua_yieldk(L, 0, 0, job_k);
 }
 
@@ -152,6 +160,18 @@ void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
   lua_pop(L, 1);
 }
 
+/* Makes the task whose userdata is at `index` of L the one of its coroutine,
+ * with the `count` topmost values, which move there. */
+void rl_thread_load(lua_State *L, const struct rl_task *task, int index,
+                    int count) {
+  lua_State *co = task->thread.L;
+  lua_pushvalue(L, index);
+  lua_xmove(L, co, 1);
+  lua_pushvalue(co, TASK);
+  lua_rawseti(co, TASKS, task->thread.index);
+  lua_xmove(L, co, count);
+}
+
 struct rl_thread rl_thread_acquire(lua_State *L, struct rl_engine *engine) {
   while (engine->idle_count > 0) {
     struct rl_thread thread = engine->idle[--engine->idle_count];
@@ -173,13 +193,13 @@ void rl_thread_drop(struct rl_engine *engine, struct rl_thread thread) {
 }
 
 void rl_thread_release(struct rl_engine *engine, struct rl_thread thread) {
-  lua_State *L = engine->main;
   if (engine->idle_count == RL_POOL) {
     rl_thread_drop(engine, thread);
     return;
   }
-  lua_pushboolean(L, 0);
-  set_at(L, engine, RL_TASKS, thread.index);
+  lua_settop(thread.L, TASKS);
+  lua_pushboolean(thread.L, 0);
+  lua_rawseti(thread.L, TASKS, thread.index);
   engine->idle[engine->idle_count++] = thread;
 }
 
@@ -190,7 +210,7 @@ struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co) {
   for (int i = 1; i <= engine->threads && found == NULL; i++) {
     struct rl_task *task;
     lua_rawgeti(L, -1, i);
-    task = rl_test(L, -1, &rl_task_type);
+    task = lua_touserdata(L, -1);
     if (task != NULL && (task->thread.L == co || task->waiting == co))
       found = task;
     lua_pop(L, 1);
@@ -232,7 +252,7 @@ static int l_guard_close(lua_State *L) {
     push_kill_reason(L, engine, task, lua_tostring(L, 4));
   else
     lua_pushvalue(L, 2); /* no memory to end the job, say */
-  rl_task_finish(L, engine, task, false, 5);
+  rl_task_finish(L, engine, false, 3, 5);
   return 0;
 }
 
@@ -315,7 +335,7 @@ void rl_thread_open(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_guard_close}, {NULL, NULL}};
   int engine = lua_gettop(L);
-  rl_add_protector(lua_touserdata(L, engine), trampoline, 3);
+  rl_add_protector(lua_touserdata(L, engine), trampoline, FUNCTION);
   lua_pushvalue(L, engine);
   lua_pushcclosure(L, trampoline, 1);
   lua_setiuservalue(L, engine, RL_BODY);

@@ -8,7 +8,7 @@
 #include "bind.h"
 
 struct rl_alarm {
-  const struct rl_type *type;
+  struct rl_head head;
   struct rille_engine *engine;
   struct rille_source source;
   struct rille_timer timer;
@@ -157,7 +157,7 @@ static struct rl_alarm *new_alarm(lua_State *L, struct rl_engine *engine,
                                   const struct rille_source_type *source,
                                   int64_t span) {
   struct rl_alarm *alarm = lua_newuserdatauv(L, sizeof *alarm, 0);
-  *alarm = (struct rl_alarm){.type = type};
+  *alarm = (struct rl_alarm){.head = rl_head(engine, type)};
   alarm->engine = &engine->core;
   rille_source_init(&alarm->source, source);
   alarm->start = rille_now(&engine->core);
@@ -234,7 +234,8 @@ static int l_every_new(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   int64_t period = rl_check_span(L, 1);
   struct rl_alarm *ticker;
-  luaL_argcheck(L, period > 0, 1, "a period of more than 0 seconds expected");
+  if (period <= 0)
+    rl_type_error(L, 1, "a period of more than 0 seconds");
   lua_settop(L, 2);
   rl_check_options(L, 2, names);
   ticker = new_alarm(L, engine, &rl_ticker_type, RL_TICKER_META, &ticker_source,

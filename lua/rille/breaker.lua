@@ -53,7 +53,7 @@ end
 local function read_options(opts)
   local o = read(opts)
   check_combination(o)
-  local window = o.window and read_window(o.window)
+  local window = o.window and core.read_option("breaker", 1, "window", read_window, o.window)
   o.kind = window and (window.type or refuse "option 'window': 'type' is missing") or "all"
   o.size = window and (window.size or (o.kind == "count" and 100 or 10))
   if o.kind == "count" then check_count(o, o.size) end

@@ -1,16 +1,17 @@
 --[[
 byte_buffer.lua - bytes that come in pieces, taken as the reader wants them.
 
-A source of bytes puts its pieces into a channel, `incoming`: that is the queue,
-and the place to wait. What a reader has taken out of it and not used is `rest`,
-from the byte `at` on:
+A source of bytes that comes by itself, a socket or a pipe, puts its pieces into
+a channel, `incoming`: that is the queue, and the place to wait. What a reader has
+taken out of it and not used is `rest`, from the byte `at` on:
 
     callback --> incoming: [piece][piece]   rest: "....|unread"   --> reader
                                                        at
 
 Reading goes on in the background, up to HIGH bytes that nobody has taken; then
 the source is paused, and started again when somebody waits for more. So memory
-is bounded, and who sends feels it.
+is bounded, and who sends feels it. Of a source that must be asked, a file, each
+piece is fetched when it is wanted, by `fill`; there is no `incoming`.
 
 A read that collects several pieces keeps them in `pieces`. If it does not come
 to an end - the limit, the end of the bytes, a cancellation - what it had is put
@@ -20,6 +21,7 @@ while the read waits, so that it is not collected.
 
     buffer = {incoming=, rest=, at=, held=, started=, ended=, reader=, pieces=,
               front=, selected=}
+    buffer = {fill=, name=, rest=, at=, late=, reader=, pieces=}
 ]]
 local rille, core = ...
 
@@ -52,6 +54,25 @@ function M.class(start, stop)
     buffer.incoming = rille.channel(math.huge)
     return setmetatable(buffer, meta)
   end
+end
+
+local pulled_meta = {__close = end_read, __index = {rest = "", at = 1}}
+
+--- Makes a buffer of a source that is asked: fill() returns a piece, or nil at
+-- the end, or nil and an error; it may suspend.
+function M.pulled(name, fill)
+  return setmetatable({name = name, fill = fill}, pulled_meta)
+end
+
+--- Keeps what a fill has brought after its read was cancelled: the next read
+-- gets it.
+function M.keep(buffer, data)
+  if data ~= "" then buffer.late = (buffer.late or "") .. data end
+end
+
+--- Forgets all that has come.
+function M.drop(buffer)
+  buffer.rest, buffer.at, buffer.late = "", 1, nil
 end
 
 --- A piece has come. From callbacks.
@@ -100,10 +121,23 @@ local function enter(buffer)
   if buffer.front then withdraw(buffer) end
 end
 
+local function pull(buffer)
+  local late = buffer.late
+  if late then
+    buffer.late = nil
+    return late
+  end
+  local piece, err = buffer.fill()
+  if piece or err then return piece, err end
+  return nil, core.error("closed", buffer.name .. " has ended")
+end
+
 -- The next piece. Suspends. For a read that is guarded.
 local function receive(buffer)
+  local incoming = buffer.incoming
+  if not incoming then return pull(buffer) end
   if not buffer.started then resume(buffer) end
-  local piece, err = buffer.incoming:recv()
+  local piece, err = incoming:recv()
   if not piece then return nil, err end
   buffer.held = buffer.held - #piece
   return piece
@@ -254,6 +288,39 @@ function M.read_until(buffer, delimiter, max, reader)
   return sub(buffer.rest, at, from - 1)
 end
 
+--- As read_until; but at the end of the bytes, what is left of them.
+function M.read_piece(buffer, delimiter, max, reader)
+  local piece, err = M.read_until(buffer, delimiter, max, reader)
+  if piece then return piece end
+  local size = M.size(buffer)
+  if size == 0 or not rille.is_error(err, "closed") then return nil, err end
+  if size > max then return too_large(max) end
+  return M.read(buffer, reader)
+end
+
+--- Passes a value on to a loop, which ends with the bytes; raises what else
+-- came in its way.
+function M.pass(value, err)
+  if value == nil and not rille.is_error(err, "closed") then error(err, 0) end
+  return value
+end
+
+--- Checks what is to be written: a string, or a list of them. Returns how many
+-- bytes that is.
+function M.check_data(data, name, argument)
+  if type(data) == "string" then return #data end
+  core.check(data, "string|table", name, argument)
+  local size = 0
+  for i = 1, #data do
+    if type(data[i]) ~= "string" then
+      core.arg_error(name, argument,
+        ("string expected at [%d], got %s"):format(i, type(data[i])))
+    end
+    size = size + #data[i]
+  end
+  return size
+end
+
 --- The channel that gives the next bytes to a select. What a reader has left is
 -- offered in a channel of its own.
 function M.source(buffer)
@@ -271,8 +338,9 @@ end
 
 --- Bytes that have come and nobody has taken yet.
 function M.size(buffer)
-  local rest = #buffer.rest - buffer.at + 1
-  return (#buffer.incoming > 0 and buffer.held or 0) + rest
+  local rest, incoming = #buffer.rest - buffer.at + 1, buffer.incoming
+  if not incoming then return rest + #(buffer.late or "") end
+  return (#incoming > 0 and buffer.held or 0) + rest
 end
 
 return M

@@ -1,6 +1,6 @@
 --[[
 byte_stream.lua - a stream of libuv's, TCP or pipe, as an object whose calls
-suspend the task.
+suspend the task: connections, and the pipes to processes.
 
 Reading is byte_buffer.lua's. A write goes to the kernel at once when it takes
 it; what it does not take libuv keeps, and the task waits until that is gone.
@@ -18,7 +18,9 @@ core.load "rille.uv"
 local buffers = core.load "rille.byte_buffer"
 
 local try_write = rille.uv().try_write -- or an error that names the package
-core.ignore_sigpipe()
+
+-- Writing to what nobody reads is an error of the write.
+core.ignore_default(rille.uv().constants.SIGPIPE)
 
 local LINE = 65536 -- bytes of a line or a delimited piece, unless said otherwise
 
@@ -26,8 +28,8 @@ local concat, sub = table.concat, string.sub
 
 local methods = {}
 
--- A state is a buffer with {handle = (nil once closed), name=, owner=, failed=}:
--- `owner` is the set below, `failed` the error that broke the stream.
+-- A state is a buffer with {handle = (nil once closed), name=, owner=, failed=,
+-- as_file=}: `owner` is the set below, `failed` the error that broke the stream.
 local new, state_of, meta = core.class("byte_stream", methods, function(state)
   return ("%s (%s)"):format(state.name, not state.handle and "closed"
     or state.failed and "broken" or state.ended and "ended" or "open")
@@ -50,14 +52,21 @@ end
 
 function set_meta.__index.is_closed() return false end
 
---- Lets close(state) be called when the scope ends. Returns the set that the
--- state is in: `set[state] = nil` takes it out.
-function M.own(scope, state, close)
-  local set = sets[scope]
-  if not set then
-    set = core.own(scope, setmetatable({}, set_meta))
-    sets[scope] = set
+-- Raises, with the handle closed, if the scope has ended.
+local function new_set(scope, state)
+  local ok, set = pcall(core.own, scope, setmetatable({}, set_meta))
+  if not ok then
+    state.handle:close()
+    error(set, 0)
   end
+  sets[scope] = set
+  return set
+end
+
+--- Lets close(state) be called when the scope ends. Returns the set that the
+-- state is in: `set[state] = nil` takes it out. Raises if it has ended.
+function M.own(scope, state, close)
+  local set = core.state(scope) ~= "ended" and sets[scope] or new_set(scope, state)
   set[state] = close
   return set
 end
@@ -98,9 +107,11 @@ end
 
 local new_state = buffers.class(start_reading, function(state) state.handle:read_stop() end)
 
---- Makes a stream of an open handle. It belongs to `scope`.
-function M.new(handle, name, scope)
-  local state = new_state{handle = handle, name = name}
+--- Makes a stream of an open handle. It belongs to `scope`. `as_file`: lines are
+-- those of a file, of any length, and end with "\n" alone; and read_until
+-- returns at the end what is left.
+function M.new(handle, name, scope, as_file)
+  local state = new_state{handle = handle, name = name, as_file = as_file}
   state.owner = M.own(scope, state, close_state)
   return new(state)
 end
@@ -120,15 +131,25 @@ M.pull = buffers.pull
 --- Byte streams.
 -- @type byte_stream
 
-local function check_limit(max, name, argument)
+-- The limit of a read that goes to a delimiter.
+local function check_limit(buffer, max, name, argument)
   if max ~= nil then core.check(max, "size", name, argument) end
-  return max or LINE
+  return max or buffer.as_file and math.huge or LINE
+end
+
+-- A line without its end; the last one may have none.
+local function read_line(buffer, max, stream)
+  local line, err = buffers.read_piece(buffer, "\n", max, stream)
+  if not line then return nil, err end
+  if not buffer.as_file and sub(line, -1) == "\r" then return sub(line, 1, -2) end
+  return line
 end
 
 --- Reads the next bytes: as many as there are, or exactly `n`. Suspends until
 -- they have come.
 -- @function byte_stream:read
--- @tparam[opt] integer n
+-- @tparam[opt] integer|string n; of a process also "l": as `read_line`, and
+-- "a": as `read_all`
 -- @treturn string the bytes; fewer than `n` only at the end of the stream; nil
 -- and an error: kind `closed` at the end, `io` when the connection has failed
 -- @raise cancelled: what has come is still there; when another task reads
@@ -136,6 +157,8 @@ end
 function methods.read(stream, n)
   local buffer = state_of(stream, "read")
   if n == nil then return buffers.read(buffer, stream) end
+  if buffer.as_file and n == "l" then return read_line(buffer, math.huge, stream) end
+  if buffer.as_file and n == "a" then return buffers.read_all(buffer, math.huge, stream) end
   core.check(n, "count", "read", 1)
   return buffers.read_exactly(buffer, n, stream)
 end
@@ -156,42 +179,27 @@ end
 -- @tparam string delimiter not empty
 -- @tparam[opt=65536] integer max bytes before the delimiter
 -- @treturn string the bytes before it; nil and an error: `closed` or `io` when
--- the stream ended before it, `too_large`. What has come is still there
+-- the stream ended before it, `too_large`. What has come is still there. From a
+-- process: at the end what is left
 -- @raise as `read`
 -- @usage local head, err = conn:read_until("\r\n\r\n", 8192)
 function methods.read_until(stream, delimiter, max)
   local buffer = state_of(stream, "read_until")
   core.check(delimiter, "string", "read_until", 1)
   if delimiter == "" then core.arg_error("read_until", 1, "the delimiter is empty") end
-  return buffers.read_until(buffer, delimiter, check_limit(max, "read_until", 2), stream)
-end
-
--- A line without its end; the last one may have none.
-local function read_line(buffer, max, stream)
-  local line, err = buffers.read_until(buffer, "\n", max, stream)
-  if not line then
-    if buffers.size(buffer) == 0 or not rille.is_error(err, "closed") then return nil, err end
-    line = buffers.read(buffer, stream)
-  end
-  if sub(line, -1) == "\r" then return sub(line, 1, -2) end
-  return line
+  local read = buffer.as_file and buffers.read_piece or buffers.read_until
+  return read(buffer, delimiter, check_limit(buffer, max, "read_until", 2), stream)
 end
 
 --- Reads a line, which ends with "\n" or "\r\n", or with the stream. Suspends.
+-- Of a process: with "\n" alone, and of any length unless `max` is given.
 -- @function byte_stream:read_line
 -- @tparam[opt=65536] integer max bytes of the line, a "\r" included
 -- @treturn string the line without its end; nil and an error as `read_until`
 -- @raise as `read`
 function methods.read_line(stream, max)
   local buffer = state_of(stream, "read_line")
-  return read_line(buffer, check_limit(max, "read_line", 1), stream)
-end
-
--- Passes a value on to a loop, which ends with the stream; raises what else
--- came in its way.
-local function pass(value, err)
-  if value == nil and not rille.is_error(err, "closed") then error(err, 0) end
-  return value
+  return read_line(buffer, check_limit(buffer, max, "read_line", 1), stream)
 end
 
 --- Iterates over the lines. Suspends while the next one has not come.
@@ -201,13 +209,13 @@ end
 -- @usage for line in conn:lines() do print(line) end
 function methods.lines(stream, max)
   local buffer = state_of(stream, "lines")
-  max = check_limit(max, "lines", 1)
-  return function() return pass(read_line(buffer, max, stream)) end
+  max = check_limit(buffer, max, "lines", 1)
+  return function() return buffers.pass(read_line(buffer, max, stream)) end
 end
 
 -- The stream itself iterates over its pieces as they come.
 function meta.__call(stream)
-  return pass(buffers.read(state_of(stream, "iterate"), stream))
+  return buffers.pass(buffers.read(state_of(stream, "iterate"), stream))
 end
 
 -- For select: the next piece.
@@ -232,19 +240,6 @@ local function write_rest(state, data, stream)
   return true
 end
 
-local function check_data(data, name)
-  if type(data) == "string" then return #data end
-  core.check(data, "string|table", name, 1)
-  local size = 0
-  for i = 1, #data do
-    if type(data[i]) ~= "string" then
-      core.arg_error(name, 1, ("string expected at [%d], got %s"):format(i, type(data[i])))
-    end
-    size = size + #data[i]
-  end
-  return size
-end
-
 --- Writes all of it. Suspends while the kernel does not take it: while the
 -- other side is slower. Several tasks may write: what each call writes stays
 -- together.
@@ -257,7 +252,7 @@ end
 -- @usage local ok, err = conn:write{header, "\r\n", body}
 function methods.write(stream, data)
   local state = state_of(stream, "write")
-  local size = check_data(data, "write")
+  local size = buffers.check_data(data, "write", 1)
   core.checkpoint()
   local handle = state.handle
   if not handle then return closed(state) end
@@ -321,8 +316,10 @@ end
 -- was read from the network and not by a task is dropped. Never suspends;
 -- idempotent; `<close>` does it.
 -- @function byte_stream:close
+-- @treturn boolean true
 function methods.close(stream)
   close_state(state_of(stream, "close"))
+  return true
 end
 
 meta.__close = methods.close

@@ -19,7 +19,7 @@ function core.class(name, methods, text)
 
   function meta.__tostring(object) return title .. ": " .. text(states[object]) end
 
-  function meta.__newindex() error(("a %s has no fields to set"):format(title), 2) end
+  function meta.__newindex() core.misuse(("a %s has no fields to set"):format(title)) end
 
   local function new(state)
     local object = setmetatable({}, meta)
@@ -29,8 +29,8 @@ function core.class(name, methods, text)
 
   local function state(object, method)
     return states[object]
-      or error(("calling '%s' on bad self (a %s expected, got %s)")
-        :format(method, title, type(object)), 3)
+      or core.misuse(("calling '%s' on bad self (a %s expected, got %s)")
+        :format(method, title, core.shown(object)))
   end
 
   return new, state, meta

@@ -26,16 +26,14 @@ local states = setmetatable({}, {__mode = "k"})
 local made = 0      -- buses so far
 local ROUTES = 1024 -- at most so many are kept
 
--- `level`: where the method was called, as for `error`; 3 if it calls this.
-local function state_of(bus, name, level)
-  local state = states[bus]
-  if state then return state end
-  error(("calling '%s' on bad self (rille event_bus expected, got %s)"):format(name, type(bus)),
-    level or 3)
+local function state_of(bus, name)
+  return states[bus]
+    or core.misuse(("calling '%s' on bad self (rille event_bus expected, got %s)")
+      :format(name, core.shown(bus)))
 end
 
 function meta.__newindex()
-  error("a rille event_bus has no fields to set", 2)
+  core.misuse("a rille event_bus has no fields to set")
 end
 
 -- What is wrong with a word of a topic or pattern, or nil.
@@ -173,7 +171,7 @@ end
 
 -- The broadcasts that a publish goes to; raises if an argument is wrong.
 local function targets(bus, topic, value, name)
-  local list = route(state_of(bus, name, 4), topic, name)
+  local list = route(state_of(bus, name), topic, name)
   if value == nil then core.arg_error(name, 2, "nil cannot be sent; send false or a table") end
   return list
 end
@@ -292,5 +290,6 @@ end
 -- @tparam[opt] table opts as for `rille.event_bus`
 -- @return the bus
 core.scope_meta.__index.event_bus = function(s, opts)
+  core.state(s)
   return core.own(s, rille.event_bus(opts))
 end

@@ -15,6 +15,7 @@ core.load "rille.common"
 core.load "rille.reader"
 core.load "rille.fs_request"
 
+local buffers = core.load "rille.byte_buffer"
 local uv = rille.uv()
 
 -- A file that gets too large is an error of the write.
@@ -53,7 +54,7 @@ end
 local function fill(state)
   local function keep(data)
     move(state, #data)
-    core.reader_keep(state.reader, data)
+    buffers.keep(state.reader, data)
   end
   local data, err = core.request(state.path, keep, uv.fs_read, state.fd, CHUNK, state.offset or -1)
   if not data then return nil, err end
@@ -63,11 +64,11 @@ end
 
 -- What is ahead in the reader was not read, as far as the place goes.
 local function place(state)
-  return state.offset - core.reader_size(state.reader)
+  return state.offset - buffers.size(state.reader)
 end
 
 local function set_place(state, offset)
-  core.reader_drop(state.reader)
+  buffers.drop(state.reader)
   state.offset = offset
 end
 
@@ -181,7 +182,7 @@ local function close(state)
   local fd = state.fd
   if not fd then return true end
   state.fd = nil
-  core.reader_drop(state.reader)
+  buffers.drop(state.reader)
   local ok, err = request(state, uv.fs_close, fd)
   if state.temporary then request(state, uv.fs_unlink, state.path) end
   return ok, err

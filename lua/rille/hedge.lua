@@ -110,7 +110,7 @@ local function delay_before_next(race, o)
   if type(delay) ~= "function" then return delay end
   delay = delay(race.started + 1)
   if type(delay) ~= "number" or delay ~= delay then
-    error(("hedge: delay must return a number of seconds, got %s"):format(tostring(delay)), 0)
+    core.misuse(("hedge: delay must return a number of seconds, got %s"):format(core.shown(delay)))
   end
   return delay
 end

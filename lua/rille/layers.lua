@@ -50,7 +50,7 @@ end
 function core.make_defaults(opts)
   local o = read_defaults(opts)
   o.timeout, o.task_timeout = o.task_timeout, nil
-  return core.make_layers(o)
+  return core.make_layers("scope", 1, o)
 end
 
 --- For the C part: scope `s` is open and has these defaults.
@@ -69,5 +69,5 @@ end
 function core.add_layers(s, fn, opts)
   local defaults = defaults_of(s)
   if not opts then return defaults and wrap(defaults, fn) or fn end
-  return wrap(overlay(defaults, core.make_layers(read_own(opts))), fn)
+  return wrap(overlay(defaults, core.make_layers("task", 2, read_own(opts))), fn)
 end

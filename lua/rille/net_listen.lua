@@ -70,7 +70,7 @@ local traces = setmetatable({}, {__mode = "k"})
 
 local function note(err)
   if not rille.is_cancellation(err) then
-    traces[rille.current()] = debug.traceback(tostring(err), 2)
+    traces[rille.current()] = core.traceback(tostring(err), 1)
   end
   return core.note_traceback(err)
 end
@@ -163,12 +163,12 @@ local function start(handle, state)
     handle:close()
     return nil, core.io_error(code, "listen on " .. state.name)
   end
+  state.owner = streams.own(state.scope, state, close_state)
   state.poll = uv.new_poll(state.fd)
   function state.on_readable()
     state.poll:stop()
     wake(state)
   end
-  state.owner = streams.own(state.scope, state, close_state)
   state.object, state.leaving = new(state), leaving(state)
   state.scope:go({name = "listen " .. state.name, daemon = state.opts.daemon}, accept_loop, state)
   return state.object
@@ -229,7 +229,8 @@ function net.listen(host, port, handler, opts)
   local o = read_options(opts)
   core.checkpoint()
   local state = setmetatable({
-    unix = is_unix, name = name, handler = handler, opts = o, scope = o.scope or core.innermost(),
+    unix = is_unix, name = name, handler = handler, opts = o,
+    scope = o.scope or core.innermost_scope "net.listen",
     wake = rille.channel(1, {overflow = "drop_newest"}),
     active = 0, accepted = 0, errors = 0, broken = 0, pauses = 0,
   }, guard)

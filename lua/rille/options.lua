@@ -48,12 +48,6 @@ for _, name in ipairs {"breaker", "limiter", "retry_budget"} do
   core.add_kind(name, "a rille." .. name, function(v) return core.is(v, name) end)
 end
 
-local function describe(value)
-  if type(value) == "string" then return ("'%s'"):format(value) end
-  if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
-  return type(value)
-end
-
 -- "seconds|function" -> a list of {name, test}
 local function read_kind(text)
   local list = {}
@@ -85,7 +79,7 @@ end
 -- What is wrong with `value`, or nil.
 local function wrong(list, value)
   if accepts(list, value) then return nil end
-  return ("%s expected, got %s"):format(expected(list), describe(value))
+  return ("%s expected, got %s"):format(expected(list), core.shown(value))
 end
 
 local read_kinds = setmetatable({}, {__index = function(cache, text)
@@ -118,7 +112,8 @@ end
 local function unknown(key, known)
   if type(key) ~= "string" then return "option names must be strings" end
   local hint = core.nearest(key, sorted_keys(known))
-  return ("unknown option '%s'%s"):format(key, hint and ("; did you mean '%s'?"):format(hint) or "")
+  return ("unknown option %s%s"):format(core.shown(key),
+    hint and ("; did you mean '%s'?"):format(hint) or "")
 end
 
 local function check_keys(opts, known, name, argument)
@@ -162,4 +157,15 @@ function core.options(name, argument, described)
     end
     return read
   end
+end
+
+--- Calls read(value), which reads what option `key` of a function was given:
+-- what it finds wrong is then told of that option of that function.
+function core.read_option(name, argument, key, read, value)
+  local ok, result = pcall(read, value)
+  if ok then return result end
+  local message = type(result) == "string"
+    and result:match "bad argument #%d+ to '[^']*' %((.*)%)$"
+  if not message then error(result, 0) end
+  return core.arg_error(name, argument, ("option '%s': %s"):format(key, message))
 end

@@ -49,11 +49,6 @@ local gather_options = {
 local read_parallel = core.options("parallel", 2, gather_options)
 local read_map = core.options("map", 3, gather_options)
 
-local function check_scope(s, name)
-  if pcall(core.state, s) then return end
-  error(("calling '%s' on bad self (a scope expected, got %s)"):format(name, type(s)), 3)
-end
-
 local function check_functions(fns, name)
   core.check(fns, "table", name, 1)
   for i = 1, feed.length(fns) do
@@ -79,7 +74,7 @@ local function call_function(fn, _, s) return fn(s) end
 -- @raise cancelled
 -- @usage local pages, err = s:parallel({fetch_a, fetch_b}, {concurrency = 4})
 function methods.parallel(s, fns, opts)
-  check_scope(s, "parallel")
+  core.state(s)
   check_functions(fns, "parallel")
   return gather(s, "parallel", read_parallel(opts), call_function, feed.from_list(fns))
 end
@@ -100,7 +95,7 @@ end
 -- @raise cancelled
 -- @usage local sizes = s:map(paths, file_size, {concurrency = 8})
 function methods.map(s, list, fn, opts)
-  check_scope(s, "map")
+  core.state(s)
   local take, count = feed.take(list, "map", 1)
   core.check(fn, "function", "map", 2)
   return gather(s, "map", read_map(opts), call_mapped(fn), take, count)
@@ -138,7 +133,7 @@ end
 -- @raise cancelled
 -- @usage local answer, err = s:race{ask_near, ask_far}
 function methods.race(s, fns)
-  check_scope(s, "race")
+  core.state(s)
   check_functions(fns, "race")
   if feed.length(fns) == 0 then core.arg_error("race", 1, "at least one function expected") end
   local won = contest(s, "race", fns, false).outcome
@@ -159,7 +154,7 @@ end
 -- @raise cancelled
 -- @usage local answer, err = s:any{ask_one_mirror, ask_another}
 function methods.any(s, fns)
-  check_scope(s, "any")
+  core.state(s)
   check_functions(fns, "any")
   local crew = contest(s, "any", fns, true)
   if crew.outcome then return table.unpack(crew.outcome, 1, crew.outcome.n) end

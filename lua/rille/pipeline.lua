@@ -79,21 +79,38 @@ local function make_stage(spec, input, output)
   return stage
 end
 
--- Running a flow: {name=, stages=, outputs=, writers = {output = tasks}}
+-- Running a flow: {name=, scope=, stages=, outputs=, writers = {output = tasks},
+-- stopped = set of tasks that a watcher has cancelled, failure =}
+
+-- What a task of a stage has raised. A cancellation of that task alone came
+-- from the stage itself, which so has failed: the flow ends.
+local function fail(flow, err)
+  local expected = flow.stopped[rille.current()] or flow.scope:cancelled()
+  if rille.is_cancellation(err) and not expected then
+    flow.failure = err
+    flow.scope:cancel(err)
+  end
+  error(err, 0)
+end
 
 -- A task of a stage. One that finds its output closed by others has nothing
 -- left to do.
 local function run_worker(flow, stage)
   local output = stage.output
   local ok, err = pcall(stage.work, stage)
-  if not ok and not (output:is_closed() and rille.is_error(err, "closed")) then error(err, 0) end
+  if not ok and not (output:is_closed() and rille.is_error(err, "closed")) then
+    fail(flow, err)
+  end
   flow.writers[output] = flow.writers[output] - 1
   if flow.writers[output] == 0 then output:close() end
 end
 
-local function watch(output, tasks)
+local function watch(flow, output, tasks)
   output:wait_closed()
-  for _, task in ipairs(tasks) do task:cancel("the output was closed") end
+  for _, task in ipairs(tasks) do
+    flow.stopped[task] = true
+    task:cancel("the output was closed")
+  end
 end
 
 local function start_stage(scope, flow, stage, name)
@@ -114,7 +131,7 @@ local function start_stages(scope, flow)
     end
   end
   for _, output in ipairs(flow.outputs) do
-    scope:go({name = "watcher", daemon = true}, watch, output, working[output])
+    scope:go({name = "watcher", daemon = true}, watch, flow, output, working[output])
   end
 end
 
@@ -130,9 +147,11 @@ end
 
 local function run_flow(flow)
   local ok, err = pcall(rille.scope, {name = flow.name}, function(scope)
+    flow.scope = scope
     start_stages(scope, flow)
   end)
-  if ok then return end
+  if ok and not flow.failure then return end
+  if ok then err = flow.failure end
   if err == nil then err = core.error("invalid", "a stage failed with nil for its error") end
   local told = close_all(flow.outputs, err)
   if rille.is_cancellation(err) or not told then error(err, 0) end
@@ -140,7 +159,7 @@ end
 
 local function start_flow(scope, name, stages, outputs)
   scope:go({name = name, daemon = true}, run_flow,
-    {name = name, stages = stages, outputs = outputs, writers = {}})
+    {name = name, stages = stages, outputs = outputs, writers = {}, stopped = {}})
 end
 
 -- Pipelines

@@ -11,7 +11,8 @@ and a call makes no closure: the rest of the layers travels as an argument.
 Other parts that take such options use what is underneath:
 
     core.layer_kinds         their kinds, for core.options
-    core.make_layers(o)      the objects, once, from options that were read
+    core.make_layers(name, argument, o)   the objects, once, from options that
+                             were read, for function `name`
     core.compose(layers)     one function, call(fn, ...), from these; or nil
 ]]
 local rille, core = ...
@@ -71,8 +72,8 @@ end
 
 local function first_argument(first)
   if first == nil then
-    error("policy: a call through a cache needs a key: a first argument, or the option "
-      .. "'cache_key'", 0)
+    core.misuse("policy: a call through a cache needs a key: a first argument, or the option "
+      .. "'cache_key'")
   end
   return first
 end
@@ -121,11 +122,13 @@ local function chain(outer, inner)
   return function(fn, ...) return outer(inner, fn, ...) end
 end
 
-function core.make_layers(o)
+function core.make_layers(name, argument, o)
   local made = {}
   for key, value in pairs(o) do
     local make = makers[key]
-    if make and value and not is_caller(value) then value = make(value) end
+    if make and value and not is_caller(value) then
+      value = core.read_option(name, argument, key, make, value)
+    end
     made[key] = value
   end
   return made
@@ -232,7 +235,7 @@ local read = core.options("policy", 1, core.layer_kinds)
 -- @return the policy
 -- @usage local api = rille.policy{retry = {max_retries = 2}, timeout = 5}
 function rille.policy(opts)
-  local made = instrument(core.make_layers(read(opts)))
+  local made = instrument(core.make_layers("policy", 1, read(opts)))
   return new {layers = made, call = settled(made), text = describe(made)}
 end
 

@@ -7,6 +7,7 @@ each passed on as it is. There is no shell in between unless one is asked for.
 local rille, core = ...
 
 core.load "rille.process_child"
+local buffers = core.load "rille.byte_buffer"
 
 local process, methods = {}, {}
 
@@ -246,7 +247,8 @@ function process.run(args, opts)
   local o = read_run(opts)
   args = check_args(args, o, "run")
   check_env(o, "run")
-  local data = o.stdin and core.check_data(o.stdin, "run", 2)
+  local data = o.stdin
+  if data then buffers.check_data(data, "run", 2) end
   o.name = args[1]
   o.stdin = data and "pipe" or "null"
   o.stdout, o.stderr = as_pipe(o.stdout), as_pipe(o.stderr)

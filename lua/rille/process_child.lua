@@ -14,9 +14,9 @@ where the engine's clock is virtual.
 ]]
 local rille, core = ...
 
-core.load "rille.pipe"
 core.load "rille.signal"
 
+local streams = core.load "rille.byte_stream"
 local uv = rille.uv()
 
 local running = {}                                -- children, by their handle
@@ -207,7 +207,8 @@ function core.start_child(args, o)
   if not ok then return nil, spawn_error(err, args, o) end
   child.set, set.children[child] = set, true
   for i, handle in pairs(handles) do
-    child.streams[STREAMS[i]] = core.new_pipe(handle, ("%s of %s"):format(STREAMS[i], args[1]))
+    local name = ("%s of %s"):format(STREAMS[i], args[1])
+    child.streams[STREAMS[i]] = streams.new(handle, name, rille.root(), true)
   end
   return child
 end

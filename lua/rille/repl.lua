@@ -24,14 +24,17 @@ local function describe(err)
   return ok and text or ("(error object is a %s value)"):format(type(err))
 end
 
---- Message handler of a line: the traceback ends where the line begins.
+--- Message handler of a line: the traceback ends where the line begins. It is
+-- that of where the error was raised first.
 -- A cancellation passes as it is and costs no traceback.
 local function explain(err)
   if rille.is_error(err, "cancelled") then
     return err
   end
-  local text = debug.traceback(describe(err), 2)
-  return (text:gsub("\n[^\n]*%[C%]: in function 'xpcall'.*", ""))
+  core.note_traceback(err)
+  local trace, text = core.noted()
+  text = trace and describe(err) .. "\n" .. trace or text or describe(err)
+  return (text:gsub("\n\t%[C%]: in %?$", ""))
 end
 
 local function report(session, text)

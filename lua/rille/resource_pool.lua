@@ -83,8 +83,19 @@ local function first_to_expire(pool)
   return found, place, due
 end
 
+local start_keeper
+
+-- When `destroy` has raised in it, another one keeps the rest.
+local Keeper = {__close = function(keeper, err)
+  local pool = keeper.pool
+  pool.keeping = false
+  if err == nil or rille.is_cancellation(err) or pool.scope:cancelled() then return end
+  if pool.idle[1] then start_keeper(pool) end
+end}
+
 -- The keeper.
 local function keep(pool)
+  local _ <close> = setmetatable({pool = pool}, Keeper)
   local record, place, due = first_to_expire(pool)
   while record do
     local left = due - rille.now()
@@ -97,15 +108,18 @@ local function keep(pool)
     end
     record, place, due = first_to_expire(pool)
   end
-  pool.keeping = false
+end
+
+function start_keeper(pool)
+  pool.keeping = true
+  pool.scope:go({name = "keeper", daemon = true}, keep, pool)
 end
 
 local function wake_keeper(pool, record)
   local due = expires(pool, record)
   if due == math.huge or pool.scope:cancelled() then return end
   if not pool.keeping then
-    pool.keeping = true
-    pool.scope:go({name = "keeper", daemon = true}, keep, pool)
+    start_keeper(pool)
   elseif due < pool.due then
     pool.wake:try_send(true)
   end

@@ -39,7 +39,7 @@ function core.retry_reader(name, argument)
   local read_backoff = core.options(name, argument, backoff_kinds)
   return function(opts)
     local policy = read(opts)
-    local backoff = read_backoff(policy.backoff)
+    local backoff = core.read_option(name, argument, "backoff", read_backoff, policy.backoff)
     if type(policy.delay) == "number" and policy.backoff then
       core.arg_error(name, argument, "options 'delay' and 'backoff' exclude each other")
     end
@@ -61,16 +61,20 @@ local function own_delay(policy, attempt, err)
   delay = delay(attempt, err)
   if delay == nil or delay == false then return delay end
   if type(delay) ~= "number" or delay ~= delay then
-    error(("retry: 'delay' must return a number of seconds, nil or false, got %s")
-      :format(type(delay) == "number" and "NaN" or type(delay)), 0)
+    core.misuse(("retry: 'delay' must return a number of seconds, nil or false, got %s")
+      :format(core.shown(delay)))
   end
   return delay
 end
 
+local function read_hint(err) return err.retry_after end
+
 -- What the error itself says: seconds; false if it is not to be tried again.
+-- Nothing, where it cannot be asked.
 local function hint(err)
-  local after = type(err) == "table" and err.retry_after
-  if type(after) ~= "number" or after ~= after then return nil end
+  if type(err) ~= "table" then return nil end
+  local ok, after = pcall(read_hint, err)
+  if not ok or type(after) ~= "number" or after ~= after then return nil end
   return after >= 0 and after
 end
 

@@ -7,6 +7,7 @@ the C part's, which calls this file with the module and its own functions.
 Leaving goes through one function, whichever form the block has:
 
     leave(s, ok, ...)   ok: the body returned ...;  not ok: it raised (...)
+      0. core.quit    is all of it, where there is nothing to wait for or to do
       1. scopes still open inside are closed, and that is a failure
       2. core.leave   cancels if the body failed; waits for the tasks
       3. cleanups     deferred functions, last in first out, shielded
@@ -55,7 +56,7 @@ end
 function rille.timeout(seconds, fn, ...)
   core.check_span(seconds, "timeout", 1)
   core.check_function(fn, "timeout", 2)
-  return run_block(core.scope{timeout = seconds}, fn, ...)
+  return run_block(core.scope_within(seconds), fn, ...)
 end
 
 --- Runs `fn(...)` out of reach of cancellation from outside, in this task.
@@ -69,11 +70,11 @@ end
 -- @usage rille.shield(2, function() connection:flush() end)
 function rille.shield(seconds, fn, ...)
   if type(seconds) == "function" then
-    return run_block(core.scope{shield = true}, seconds, fn, ...)
+    return run_block(core.scope_within(math.huge, true), seconds, fn, ...)
   end
   core.check_span(seconds, "shield", 1)
   core.check_function(fn, "shield", 2)
-  return run_block(core.scope{shield = true, timeout = seconds}, fn, ...)
+  return run_block(core.scope_within(seconds, true), fn, ...)
 end
 
 -- Takes the last cleanup off the list of `info`.
@@ -134,6 +135,7 @@ local function end_scope(s, ok, err)
 end
 
 function leave(s, ok, ...)
+  if ok and core.quit(s) then return ... end
   local state = core.state(s)
   if state == "ended" then
     if ok then return ... end
@@ -161,12 +163,12 @@ function methods.close(s)
   local state, mine = core.state(s)
   if state == "ended" then return true end
   if not mine then
-    error(("scope '%s' can be closed only by the task that opened it"):format(s:name()), 2)
+    core.misuse(("scope '%s' can be closed only by the task that opened it"):format(s:name()))
   end
   local inner = core.innermost()
   if inner ~= s then
-    error(("scope '%s' cannot be closed before scope '%s', which is open inside it")
-      :format(s:name(), inner:name()), 2)
+    core.misuse(("scope '%s' cannot be closed before scope '%s', which is open inside it")
+      :format(s:name(), inner:name()))
   end
   return leave(s, true, true)
 end
@@ -177,7 +179,7 @@ core.scope_meta.__close = function(s, err)
   local state, mine = core.state(s)
   if state == "ended" then return end
   if not mine then
-    error(("scope '%s' can be closed only by the task that opened it"):format(s:name()), 2)
+    core.misuse(("scope '%s' can be closed only by the task that opened it"):format(s:name()))
   end
   local ok, left = leave(s, err == nil, err == nil or err)
   if not ok then error(left, 0) end
@@ -233,6 +235,7 @@ end
 -- @tparam[opt] table opts
 -- @return the channel
 function methods.channel(s, capacity, opts)
+  core.state(s)
   return core.own(s, rille.channel(capacity, opts))
 end
 
@@ -241,13 +244,14 @@ end
 -- @tparam[opt] table opts as for `rille.broadcast`
 -- @return the broadcast
 function methods.broadcast(s, opts)
+  core.state(s)
   return core.own(s, rille.broadcast(opts))
 end
 
 -- For parts: the scope to which what function `name` makes now belongs.
 function core.innermost_scope(name)
   local task = rille.current()
-  if not task then error(("rille.%s can be called only inside a task"):format(name), 3) end
+  if not task then core.misuse(("rille.%s can be called only inside a task"):format(name)) end
   return core.innermost() or task:scope()
 end
 

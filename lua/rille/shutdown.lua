@@ -68,6 +68,7 @@ end
 -- @raise closed when the scope has ended
 -- @usage s:on_shutdown(function() listener:close() end)
 function core.scope_meta.__index.on_shutdown(s, fn)
+  core.state(s)
   core.check(fn, "function", "on_shutdown", 1)
   if not hooks[s] then
     s:defer(forget, s)
@@ -169,9 +170,10 @@ end
 local methods = {}
 local meta = {__index = methods, __name = "rille.shutdown", __metatable = "rille.shutdown"}
 
-local function state_of(object)
+local function state_of(object, method)
   return type(object) == "table" and rawget(object, STATE)
-    or error("a rille.shutdown expected, got " .. type(object), 3)
+    or core.misuse(("calling '%s' on bad self (a rille.shutdown expected, got %s)")
+      :format(method, core.shown(object)))
 end
 
 local read_options = core.options("shutdown", 1, {
@@ -191,8 +193,10 @@ local read_options = core.options("shutdown", 1, {
 -- @usage local shutdown <close> = rille.shutdown{timeout = 10}
 function rille.shutdown(opts)
   local o, root = read_options(opts), rille.root()
-  if not root then error("rille.shutdown: no root scope is open", 2) end
-  if installed then error("rille.shutdown: it is installed already; close it first", 2) end
+  if not root then
+    core.misuse "rille.shutdown: no root scope is open; call it inside rille.run()"
+  end
+  if installed then core.misuse "rille.shutdown: it is installed already; close it first" end
   local state = {stage = "armed", timeout = o.timeout, root = root, watched = {}}
   watch_all(state, o.signals)
   root:defer(close, state)
@@ -206,14 +210,14 @@ end
 -- @treturn boolean true if this call was the first
 function methods.trigger(object, reason)
   if reason == nil then reason = "shutdown" end
-  return trigger(state_of(object), reason)
+  return trigger(state_of(object, "trigger"), reason)
 end
 
 --- Gives the signals back; what drains is not cancelled any more. Never
 -- suspends; idempotent. `<close>` does the same.
 -- @function shutdown:close
 function methods.close(object)
-  close(state_of(object))
+  close(state_of(object, "close"))
 end
 
 meta.__close = methods.close
@@ -222,14 +226,14 @@ meta.__close = methods.close
 -- @treturn table `state` ("armed", "draining", "cancelled", "closed"),
 -- `reason`, `since` (a `rille.now()` time), `functions` that are registered
 function methods.stats(object)
-  local state = state_of(object)
+  local state = state_of(object, "stats")
   return {
     state = state.stage, reason = state.reason, since = state.since, functions = #all_hooks(),
   }
 end
 
 function meta.__tostring(object)
-  local state = state_of(object)
+  local state = state_of(object, "tostring")
   local reason = state.reason ~= nil and ", " .. tostring(state.reason) or ""
   return ("rille.shutdown: %s%s"):format(state.stage, reason)
 end

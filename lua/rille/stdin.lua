@@ -13,15 +13,18 @@ core.load "rille.common"
 core.load "rille.reader"
 core.load "rille.fs_request"
 
+local buffers = core.load "rille.byte_buffer"
 local uv = rille.uv()
 
 local CHUNK <const> = 65536
 
 local methods = {}
 
-local state = {} -- {reader=, wake=}; `wake` ends the read that waits
+-- {reader=, wake=, front=, fetching=}; `wake` ends the read that waits, `front`
+-- is what a select waits on, `fetching` whether a task fetches for it.
+local state = {}
 
-local new, state_of = core.class("stdin", methods, function()
+local new, state_of, meta = core.class("stdin", methods, function()
   return uv.guess_handle(0) or "closed"
 end)
 
@@ -75,7 +78,7 @@ local function fill()
   if core.prompting then return nil, prompt_error() end
   local kind = uv.guess_handle(0)
   if kind == "file" then
-    local function keep(data) core.reader_keep(state.reader, data) end
+    local function keep(data) buffers.keep(state.reader, data) end
     local data, err = core.request("the standard input", keep, uv.fs_read, 0, CHUNK, -1)
     return data ~= "" and data or nil, err
   end
@@ -92,8 +95,28 @@ end
 state.reader = core.reader("the standard input", fill)
 core.add_reading(methods, state_of)
 
+-- Fetches what comes next for all who wait for it in a select. If they have
+-- taken another case meanwhile, it stays for the next read.
+local function fetch(front)
+  local _ <close> = setmetatable({}, {__close = function() state.fetching = false end})
+  repeat
+    local piece, err = core.in_turn(state.reader, buffers.read, state.reader)
+    if not piece then return front:close(err) end
+    state.reader.front = front
+    front:try_send(piece)
+  until front:stats().receivers == 0
+end
+
+-- For select: the next piece.
+function meta.__source()
+  if state.fetching or state.front and #state.front > 0 then return state.front end
+  state.front, state.fetching = rille.channel(1), true
+  rille.root():go({name = "the standard input", daemon = true}, fetch, state.front)
+  return state.front
+end
+
 --- The standard input: what a `reader` has. What it has read ahead, `io.read`
--- does not get.
+-- does not get. As a case of a select it gives the next piece.
 -- @field stdin
 -- @usage for line in rille.stdin:lines() do print(line:upper()) end
 rille.stdin = new(state)

@@ -46,6 +46,7 @@ end
 -- @return the stream
 -- @raise closed when the scope has ended
 function core.scope_meta.__index.stream(s, ...)
+  core.state(s)
   return object.new_in(s, source.part((...), "stream", 1, select(2, ...)))
 end
 

@@ -188,20 +188,33 @@ local function stop(tasks)
 end
 
 --- Starts daemons of the stream's scope that end with the flow: a function
--- start(fn, ...).
+-- start(fn, ...). The second result is the crew: {top = flow, stopped =}.
 function Flow:crew(name)
   local tasks, opts = {}, {name = "stream " .. name, daemon = true}
-  self:defer(function() stop(tasks) end)
+  local crew = {top = self.top, stopped = false}
+  self:defer(function()
+    crew.stopped = true
+    stop(tasks)
+  end)
   return function(fn, ...)
     tasks[#tasks + 1] = self.top.scope:go(opts, fn, ...)
-  end
+  end, crew
 end
 
---- Calls fn(...) in a task of a crew. Returns true and its result, or false
--- and the error, which is then the consumer's to raise.
+--- Calls fn(...) for the consumer. Returns true and its result, or false and the
+-- error, which is then the consumer's to raise.
 function M.attempt(fn, ...)
   local ok, result = xpcall(fn, core.note_traceback, ...)
   if not ok and rille.is_cancellation(result) then error(result, 0) end
+  return ok, result
+end
+
+--- The same in a task of a crew. A cancellation of that task alone came from
+-- what it has called, which so has failed; but the task can wait no more.
+function M.attempt_in(crew, fn, ...)
+  local ok, result = xpcall(fn, core.note_traceback, ...)
+  local expected = crew.stopped or crew.top.scope:cancelled()
+  if not ok and expected and rille.is_cancellation(result) then error(result, 0) end
   return ok, result
 end
 
@@ -219,7 +232,7 @@ local function answer(feed)
 end
 
 local function serve(feed)
-  local ok, err = M.attempt(answer, feed)
+  local ok, err = M.attempt_in(feed.crew, answer, feed)
   feed.failure = not ok and {err} or nil
   feed.answers:close()
 end
@@ -230,7 +243,8 @@ function Flow:feed(part, name)
   local feed = setmetatable({pull = part.open(self), source = part.direct}, Feed)
   if not feed.source then
     feed.asks, feed.answers = rille.channel(1), rille.channel(1)
-    feed.source, feed.start = feed.answers, self:crew(name)
+    feed.source = feed.answers
+    feed.start, feed.crew = self:crew(name)
   end
   return feed
 end

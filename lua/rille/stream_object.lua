@@ -24,23 +24,17 @@ local function is_stream(object)
   return type(object) == "table" and rawget(object, PART) ~= nil
 end
 
--- Raises where the user's code made the call.
 local function misuse(message, ...)
-  local level, place = 2, ""
-  repeat
-    local info = debug.getinfo(level, "Sl")
-    level = level + 1
-    if info and info.currentline > 0 and info.source:sub(1, 7) ~= "@rille." then
-      place = ("%s:%d: "):format(info.short_src, info.currentline)
-    end
-  until place ~= "" or not info
-  error(place .. message:format(...), 0)
+  return core.misuse(message:format(...))
 end
 
 local function part_of(st, name)
   if is_stream(st) then return rawget(st, PART) end
-  return misuse("calling '%s' on bad self (a stream expected, got %s)", name, type(st))
+  return misuse("calling '%s' on bad self (a stream expected, got %s)", name, core.shown(st))
 end
+
+--- Raises unless `st` is a stream: it was called as method `name`.
+M.check_self = part_of
 
 --- Makes a stream of a part, which then is the stream's.
 function M.new(part)

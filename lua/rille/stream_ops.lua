@@ -183,6 +183,7 @@ end
 -- @param[opt] initial as for `scan`; it is the value when nothing comes
 -- @return a stream
 function methods.reduce(st, fn, initial)
+  object.check_self(st, "reduce")
   check(fn, "function", "reduce", 1)
   return operator(st:scan(fn, initial), "reduce", function(pull)
     local done = false

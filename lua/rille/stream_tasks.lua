@@ -67,8 +67,8 @@ end
 
 -- Workers ------------------------------------------------------------------
 
--- What is handed over in the place of a result.
-local DROP, END = {}, {}
+-- What is handed over in the place of a result that is nil.
+local DROP = {}
 
 local function start_worker(job, k)
   local shared = not job.ordered
@@ -98,21 +98,29 @@ local function work(job, k)
   end
 end
 
--- Hands over how the worker ended. In order, the end has its place like any
--- result; else the last one who works tells of it.
+-- Tells how the worker has ended, in the place of a result: by closing it at the
+-- end of the values. In any order the last one who works does so. Who has
+-- cancelled itself cannot wait to hand the failure over, and closes, too.
 local function run_worker(job, k)
-  local ok, err = flow.attempt(work, job, k)
-  local last = END
-  if not ok then
-    last = {err}
-    job.failures[last] = true
-  end
+  local ok, err = flow.attempt_in(job.crew, work, job, k)
+  local out = job.outs[k]
+  if out:is_closed() then return end
   job.ended = not job.ordered
-  if not ok or job.ordered or job.running == 0 then job.outs[k]:send(last) end
+  if not ok and rille.is_cancellation(err) then
+    job.cancelled = {err}
+    out:close()
+  elseif not ok then
+    local failure = {err}
+    job.failures[failure] = true
+    out:send(failure)
+  elseif job.ordered or job.running == 0 then
+    out:close()
+  end
 end
 
 local function parallel(run, part, job)
-  job.pull, job.start, job.run = part.open(run), run:crew("map_parallel"), run_worker
+  job.pull, job.run = part.open(run), run_worker
+  job.start, job.crew = run:crew "map_parallel"
   job.turns, job.outs, job.failures, job.running = {}, {}, {}, 0
   local at = 0
   return function()
@@ -120,7 +128,8 @@ local function parallel(run, part, job)
     repeat
       at = at % job.workers + 1
       local value = job.outs[at]:recv()
-      if value == END then return nil end
+      if value == nil and job.cancelled then error(job.cancelled[1], 0) end
+      if value == nil then return nil end
       if job.failures[value] then error(value[1], 0) end
       if value ~= DROP then return value end
     until false

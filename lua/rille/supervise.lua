@@ -75,9 +75,10 @@ local read_backoff = core.options("supervise", 2, {
 function rille.supervise(fn, opts)
   core.check(fn, "function", "supervise", 1)
   opts = read_options(opts)
-  local backoff = read_backoff(opts.backoff)
+  local backoff = core.read_option("supervise", 2, "backoff", read_backoff, opts.backoff)
   opts.plan = core.plan(math.huge, math.huge, backoff.initial, backoff.factor, backoff.max,
     backoff.jitter)
+  core.checkpoint()
   local watch = {count = 0, streak = 0, last = 0, times = {}}
   while true do
     watch.started = rille.now()

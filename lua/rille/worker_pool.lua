@@ -90,8 +90,10 @@ local function next_job(pool, number)
   return pool.jobs[number]
 end
 
-local function work_off(pool, number)
-  local job = pool.jobs[number]
+-- `failure`: the job in hand has failed already.
+local function work_off(pool, number, failure)
+  if failure then finish_job(pool, number, false, failure.err) end
+  local job = pool.jobs[number] or next_job(pool, number)
   while job ~= nil do
     finish_job(pool, number, outcome.judge(outcome.attempt(pool.handler, job, number)))
     job = next_job(pool, number)
@@ -110,23 +112,27 @@ local function hand_out(pool, job)
   take_job(pool, number, job)
 end
 
--- A handler has cancelled its own task: its job has failed, and the worker,
--- which can do no more, gives way to another.
-local function replace_worker(pool, number, err)
-  if pool.jobs[number] ~= nil then finish_job(pool, number, false, err) end
-  local job = pool.queue:try_recv()
-  if job ~= nil then start_worker(pool, job) end
-  release_worker(pool, number)
+-- A worker that can do no more gives way to another: its handler has cancelled
+-- the task, nobody gets its results any more, or on_error has raised. The job
+-- in hand has failed; in the first case that is still to be told, by a task that
+-- can wait.
+local function give_way(pool, number, err)
+  local failure
+  if pool.jobs[number] ~= nil and rille.is_cancellation(err) then
+    failure = {err = err}
+  elseif pool.jobs[number] ~= nil then
+    pool.jobs[number] = nil
+    pool.active, pool.errors = pool.active - 1, pool.errors + 1
+  end
+  pool.tasks[number] = pool.scope:go(pool.named[number], work, pool, number, failure)
 end
 
 -- The body of a worker. It raises what on_error raises, and cancellations.
-function work(pool, number)
-  local ok, err = pcall(work_off, pool, number)
+function work(pool, number, failure)
+  local ok, err = pcall(work_off, pool, number, failure)
   pool.resting[number] = nil
   if ok then return release_worker(pool, number) end
-  if rille.is_cancellation(err) and not pool.cut and not pool.scope:cancelled() then
-    rille.shield(replace_worker, pool, number, err)
-  end
+  if not pool.cut and not pool.scope:cancelled() then give_way(pool, number, err) end
   error(err, 0)
 end
 
@@ -170,7 +176,7 @@ local function check_caller(pool, name)
   local task = rille.current()
   for _, worker in ipairs(pool.tasks) do
     if worker == task then
-      error(("a handler cannot %s its own pool: it would wait for itself"):format(name), 3)
+      core.misuse(("a handler cannot %s its own pool: it would wait for itself"):format(name))
     end
   end
 end
@@ -306,7 +312,7 @@ end
 -- @raise when the pool was made without `results`
 function methods.results(object)
   return state_of(object, "results").output
-    or error("the worker pool has no results: make it with results = true", 2)
+    or core.misuse "the worker pool has no results: make it with results = true"
 end
 
 --- Never suspends.

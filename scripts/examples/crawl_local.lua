@@ -6,7 +6,7 @@
 -- the crawl as a whole has one, and when enough was found the fetches that
 -- still run are cancelled. In the end no socket is open: that is counted.
 local rille = require "rille"
-local uv = rille.uv()
+local net = require "rille.net"
 
 local FETCH_DEADLINE, CRAWL_DEADLINE = 0.25, 10 -- seconds
 local WANTED = 3
@@ -27,63 +27,7 @@ local SITE = {
 }
 
 ----------------------------------------------------------------------------
--- Sockets whose calls wait. Each belongs to a `<close>` variable.
-
-local open_sockets = 0
-local Socket = {}
-Socket.__index = Socket
-
-local function new_socket()
-  open_sockets = open_sockets + 1
-  return setmetatable({ handle = uv.new_tcp() }, Socket)
-end
-
--- Runs also when its task is cancelled, and may wait even then.
-function Socket:__close()
-  rille.await(function(resolve) self.handle:close(resolve) end)
-  open_sockets = open_sockets - 1
-end
-
--- A luv callback gets (err, value): the waiting task gets value, or nil, err.
-local function settle(resolve)
-  return function(err, value)
-    if err then resolve(nil, err) else resolve(value or true) end
-  end
-end
-
-function Socket:connect(port)
-  return rille.await(function(resolve)
-    self.handle:connect("127.0.0.1", port, settle(resolve))
-  end)
-end
-
-function Socket:write(text)
-  return rille.await(function(resolve) self.handle:write(text, settle(resolve)) end)
-end
-
--- The next bytes; or nil at the end; or nil and an error.
-function Socket:read()
-  return rille.await(function(resolve)
-    self.handle:read_start(function(err, data)
-      self.handle:read_stop()
-      resolve(data, err)
-    end)
-    return function() self.handle:read_stop() end
-  end)
-end
-
-function Socket:read_all()
-  local pieces = {}
-  while true do
-    local data, err = self:read()
-    if err then return nil, err end
-    if not data then return table.concat(pieces) end
-    pieces[#pieces + 1] = data
-  end
-end
-
-----------------------------------------------------------------------------
--- The server: one task that accepts, one task per connection.
+-- The server: a task for each connection.
 
 local function response_to(path)
   local page = SITE[path]
@@ -97,39 +41,20 @@ local function response_to(path)
   return "HTTP/1.0 200 OK\r\n\r\n<html>" .. table.concat(lines, "\n") .. "</html>"
 end
 
--- The task that accepts a connection owns it: had the socket been opened by
--- another and handed over, a cancellation in between could lose it.
-local function answer(server)
-  local socket <close> = new_socket()
-  server.handle:accept(socket.handle)
-  local request = socket:read()
-  local path = request and request:match("^GET (%S+)")
-  if path then socket:write(response_to(path)) end
-end
-
--- A luv callback cannot wait, but it can put word into a channel.
-local function serve(port_known)
-  local server <close> = new_socket()
-  local arrivals <close> = rille.channel(math.huge)
-  server.handle:bind("127.0.0.1", 0)
-  server.handle:listen(128, function(err) arrivals:try_send(err or "arrived") end)
-  port_known:send(server.handle:getsockname().port)
-  rille.scope({ name = "connections" }, function(connections)
-    for _ in arrivals do connections:go(answer, server) end
-  end)
+local function answer(connection)
+  local path = (connection:read_until("\r\n\r\n") or ""):match("^GET (%S+)")
+  if path then connection:write(response_to(path)) end
 end
 
 ----------------------------------------------------------------------------
 -- The crawler
 
 local function fetch(port, path)
-  local socket <close> = new_socket()
-  local ok, err = socket:connect(port)
-  if not ok then return nil, err end
-  socket:write("GET " .. path .. " HTTP/1.0\r\n\r\n")
-  local response
-  response, err = socket:read_all()
-  if not response then return nil, err end
+  local connection <close>, err = net.connect("127.0.0.1", port)
+  if not connection then return nil, err end
+  connection:write("GET " .. path .. " HTTP/1.0\r\n\r\n")
+  local response, failure = connection:read_all()
+  if not response then return nil, failure end
   local status = response:match("^HTTP/1.0 (%d+)")
   if status ~= "200" then return nil, "status " .. (status or "unknown") end
   if not response:find("</html>", 1, true) then return nil, "cut short" end
@@ -184,14 +109,22 @@ local function crawl_site(port)
   return crawl.gold
 end
 
+local function open_sockets()
+  local count = 0
+  for _, open in ipairs(rille.testing.leaks()) do
+    if open.kind == "handle" then count = count + 1 end
+  end
+  return count
+end
+
 rille.scope({ name = "crawl" }, function(scope)
-  local port_known = scope:channel()
-  scope:go({ name = "server", daemon = true }, serve, port_known)
-  local gold, err = rille.timeout(CRAWL_DEADLINE, crawl_site, port_known:recv())
+  local server = assert(net.listen("127.0.0.1", 0, answer))
+  local gold, err = rille.timeout(CRAWL_DEADLINE, crawl_site, server:port())
   print("gold found: " .. (gold or tostring(err)))
-  print("sockets open while the server runs: " .. (open_sockets > 0 and "some" or "none"))
+  print("sockets open while the server runs: " .. (open_sockets() > 0 and "some" or "none"))
+  scope:cancel "done" -- the server, and the connections that it still has
 end)
-print("sockets open: " .. open_sockets)
+print("sockets open: " .. open_sockets())
 
 -- expect: level 1
 -- expect:   /           ok

@@ -1,294 +1,10 @@
--- A naive rille: the same calls as the engine's, on plain lists, written to
--- be read and not to be fast. It shares no code with the engine.
---
--- A task is a coroutine; who waits is a list of places, one in the queue of
--- each thing that is waited for. Three rules say what happens when:
---
---   what is woken goes to the end of `ready`, which is served first to last;
---   time passes when nobody is ready, to the earliest timer;
---   a queue is served from its front.
---
--- Where a select may choose, `model.chosen` says what the engine has chosen:
--- any choice among the ready is right, no other is.
-local model = {}
+-- What tasks of the naive rille wait for: channels, broadcasts, locks, events,
+-- selects. See model_tasks.lua.
+local model = require "spec.torture.model_tasks"
 
-local now, ready, timers, current
-
-local function remove(list, item)
-  for i, other in ipairs(list) do
-    if other == item then return table.remove(list, i) end
-  end
-end
-
-local function raise(kind)
-  error({ kind = kind }, 0)
-end
-
--- Cancellation: a node for each task and each block. A node is cancelled by
--- the outermost one above it that was, up to the first shield.
-
-local function new_node(parent, shield)
-  local node = { parent = parent, shield = shield, children = {} }
-  if parent then table.insert(parent.children, node) end
-  return node
-end
-
-local function cancelled_by(node)
-  local by
-  repeat
-    if node.called then by = node end
-    node = not node.shield and node.parent
-  until not node
-  return by
-end
-
-local function raise_cancellation()
-  local by = cancelled_by(current.top)
-  by.delivered = true
-  raise "cancelled"
-end
-
--- Waiting
-
-local function start_timer(due, fn)
-  local timer, i = { due = due, fn = fn }, #timers
-  while i > 0 and timers[i].due > due do i = i - 1 end
-  table.insert(timers, i + 1, timer)
-  return timer
-end
-
-local function turn()
-  current.status = "ready"
-  table.insert(ready, current)
-  coroutine.yield()
-end
-
-local function wake(task, ...)
-  local places = task.places
-  remove(timers, task.timer)
-  task.status, task.outcome, task.places, task.timer = "ready", table.pack(...), nil, nil
-  for _, place in ipairs(places) do
-    if place.queue then remove(place.queue, place) end
-    remove(timers, place.timer)
-  end
-  for _, place in ipairs(places) do
-    if place.left then place.left() end
-  end
-  table.insert(ready, task)
-end
-
--- What the place waited for has come. A send to several is woken by the last.
-local function fire(place, event, value)
-  local sending = place.sending
-  if not sending then return wake(place.task, event, value, place) end
-  remove(place.queue, place)
-  sending.waits = sending.waits - 1
-  if event == "fired" then sending.reached = sending.reached + 1 else sending.missed = true end
-  if sending.waits == 0 then wake(place.task, "fired") end
-end
-
--- The place at the front; of several that one select has in the queue, the one
--- chosen.
-local function first(queue)
-  local place = queue[1]
-  local chosen = place and place.cases and place.cases[model.chosen[place.key]]
-  return chosen and chosen.queue == queue and chosen or place
-end
-
-local function fire_all(queue, event)
-  while queue[1] do fire(first(queue), event) end
-end
-
-local function wait(places, due, shielded)
-  local task = current
-  task.status, task.places, task.shielded = "waiting", places, shielded
-  for _, place in ipairs(places) do
-    place.task = task
-    if place.queue then table.insert(place.queue, place) end
-    if place.start then place.start(place) end
-  end
-  if due then
-    task.timer = start_timer(due, function() wake(task, "expired") end)
-  end
-  if not shielded and cancelled_by(task.top) then wake(task, "cancelled") end
-  coroutine.yield()
-  if task.outcome[1] == "cancelled" then raise_cancellation() end
-  return table.unpack(task.outcome, 1, task.outcome.n)
-end
-
--- Every call that may suspend looks for a cancellation first.
-local function enter()
-  if cancelled_by(current.top) then
-    turn()
-    raise_cancellation()
-  end
-end
-
-local function interrupt_task(task)
-  if task.status == "pending" then
-    remove(ready, task)
-    remove(task.scope.pending, task)
-    table.insert(ready, task)
-  elseif task.status == "waiting" and not task.shielded then
-    wake(task, "cancelled")
-  end
-end
-
-local function interrupt(node)
-  if node.task and node.task.top == node then interrupt_task(node.task) end
-  for _, child in ipairs(node.children) do
-    if not child.shield then interrupt(child) end
-  end
-end
-
-local function cancel(node)
-  if node.called then return end
-  local before = cancelled_by(node)
-  node.called = true
-  if not before then interrupt(node) end
-end
-
--- Scopes and tasks
-
-local Scope, Task = {}, {}
-Scope.__index, Task.__index = Scope, Task
-
-local function fill_places(scope)
-  while scope.pending[1] and scope.running < scope.limit do
-    local task = table.remove(scope.pending, 1)
-    task.holds_place = true
-    scope.running = scope.running + 1
-    table.insert(ready, task)
-  end
-end
-
-local function end_task(task, status, ...)
-  local scope = task.scope
-  task.status, task.results = status, table.pack(...)
-  remove(task.node.parent.children, task.node)
-  fire_all(task.awaiters, "fired")
-  scope.active = scope.active - 1
-  if task.holds_place then scope.running = scope.running - 1 end
-  fill_places(scope)
-  if scope.closing and scope.active == 0 then fire_all(scope.idle, "fired") end
-end
-
-local function body(task, ok, ...)
-  if ok then
-    end_task(task, "done", ...)
-  elseif type((...)) == "table" and (...).kind == "cancelled" then
-    end_task(task, "cancelled", nil, (...))
-  else
-    error((...), 0)
-  end
-end
-
-local function resume(task)
-  current = task
-  if task.status == "pending" then
-    local by = cancelled_by(task.top)
-    if by then
-      by.delivered = true
-      return end_task(task, "cancelled", nil, { kind = "cancelled" })
-    end
-    task.co = coroutine.create(function() body(task, pcall(task.fn, task.scope)) end)
-  end
-  task.status = "running"
-  local ok, err = coroutine.resume(task.co)
-  if not ok then error(err, 0) end
-end
-
-function Scope:task(fn)
-  if self.ended then raise "closed" end
-  if cancelled_by(self.node) then raise "cancelled" end
-  local node = new_node(self.node)
-  local task = setmetatable({ fn = fn, scope = self, node = node, top = node,
-    status = "pending", awaiters = {} }, Task)
-  node.task = task
-  self.active = self.active + 1
-  table.insert(self.pending, task)
-  fill_places(self)
-  return task
-end
-
-function Scope:cancel()
-  if not self.ended then cancel(self.node) end
-end
-
-function Task:cancel()
-  if not self.results then cancel(self.node) end
-end
-
-function Task:await()
-  enter()
-  if not self.results then wait({ { queue = self.awaiters } }) end
-  return table.unpack(self.results, 1, self.results.n)
-end
-
-local function new_scope(parent, opts)
-  return setmetatable({ node = new_node(parent, opts.shield), active = 0, running = 0,
-    pending = {}, idle = {}, limit = opts.concurrency or math.huge }, Scope)
-end
-
-local function leave(scope, task, below, ok, ...)
-  local own, waited = scope.node, false
-  scope.closing = true
-  while scope.active > 0 do
-    waited = true
-    wait({ { queue = scope.idle } }, nil, true)
-  end
-  local by = cancelled_by(own)
-  scope.ended, task.top = true, below
-  remove(timers, scope.timer)
-  if own.parent then remove(own.parent.children, own) end
-  if by == own and (not ok or own.delivered) then
-    return nil, { kind = own.expired and "timeout" or "cancelled" }
-  elseif by and by ~= own and (not ok or waited) then
-    by.delivered = true
-    raise "cancelled"
-  elseif not ok then
-    error((...), 0)
-  end
-  return ...
-end
-
-function model.scope(opts, fn)
-  local task, below = current, current.top
-  local scope = new_scope(below, opts)
-  local function expire()
-    scope.node.expired = not scope.node.called
-    cancel(scope.node)
-  end
-  scope.node.task, task.top = task, scope.node
-  if opts.timeout and opts.timeout > 0 then
-    scope.timer = start_timer(now + opts.timeout, expire)
-  elseif opts.timeout then
-    expire()
-  end
-  return leave(scope, task, below, pcall(fn, scope))
-end
-
-function model.timeout(seconds, fn)
-  return model.scope({ timeout = seconds }, fn)
-end
-
-function model.shield(seconds, fn)
-  return model.scope({ timeout = seconds, shield = true }, fn)
-end
-
--- Time
-
-function model.now() return now end
-
-function model.sleep(seconds)
-  enter()
-  wait({}, now + seconds)
-end
-
-function model.yield()
-  enter()
-  turn()
-end
+local wait, fire, first, fire_all = model.wait, model.fire, model.first, model.fire_all
+local enter, raise, remove = model.enter, model.raise, model.remove
+local start_timer, current, Task, now = model.start_timer, model.current, model.Task, model.now
 
 -- Channels; a subscription is one that only its broadcast sends to
 
@@ -470,19 +186,22 @@ function Broadcast:close()
   while self.subscriptions[1] do self.subscriptions[1]:close() end
 end
 
--- Semaphores
+-- Semaphores, and the locks that are made of one
 
 local Semaphore = {}
 Semaphore.__index = Semaphore
 
-function model.semaphore(limit)
-  local sem = setmetatable({ limit = limit, free = limit, queue = {} }, Semaphore)
+-- `granted(task, count)` is called for whoever gets permits.
+local function new_permits(kind, limit, granted)
+  local sem = setmetatable({ limit = limit, free = limit, queue = {},
+    granted = granted or function() end }, kind)
   function sem.serve()
     if sem.serving then return end -- who is being served leaves the queue
     sem.serving = true
     while sem.queue[1] and sem.queue[1].count <= sem.free do
       local place = first(sem.queue)
       sem.free = sem.free - place.count
+      sem.granted(place.task, place.count)
       fire(place, "fired", true)
     end
     sem.serving = false
@@ -490,40 +209,221 @@ function model.semaphore(limit)
   return sem
 end
 
-function Semaphore:place(count)
-  return { queue = self.queue, count = count, left = self.serve }
+local function place_in(sem, count)
+  return { queue = sem.queue, count = count, left = sem.serve }
 end
 
+local function take(sem, count)
+  if sem.queue[1] or sem.free < count then return false end
+  sem.free = sem.free - count
+  sem.granted(current(), count)
+  return true
+end
+
+local function give(sem, count)
+  sem.free = sem.free + count
+  sem.serve()
+end
+
+local FULL = { kind = "full" }
+
+-- Calls fn, and then release(), however that ended.
+local function call_and(release, fn)
+  local results = table.pack(pcall(fn))
+  release()
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+function model.semaphore(limit) return new_permits(Semaphore, limit) end
+
 function Semaphore:try_acquire(count)
-  if self.queue[1] or self.free < count then return nil, { kind = "full" } end
-  self.free = self.free - count
+  if not take(self, count) then return nil, FULL end
   return true
 end
 
 function Semaphore:acquire(count)
   enter()
-  if not self:try_acquire(count) then wait({ self:place(count) }) end
+  if not take(self, count) then wait({ place_in(self, count) }) end
   return true
 end
 
 function Semaphore:release(count)
   if self.free + count > self.limit then raise "misuse" end
-  self.free = self.free + count
-  self.serve()
+  give(self, count)
+end
+
+function Semaphore:call(fn)
+  self:acquire(1)
+  return call_and(function() self:release(1) end, fn)
 end
 
 function Semaphore:available() return self.free end
 
+-- What a task holds of a lock is in its list, in the order in which it asked.
+local function find_hold(task, lock)
+  for _, hold in ipairs(task.held) do
+    if hold.lock == lock then return hold end
+  end
+end
+
+local Mutex = {}
+Mutex.__index = Mutex
+
+function model.mutex()
+  local mutex
+  mutex = new_permits(Mutex, 1, function(task)
+    table.insert(task.held, { lock = mutex, count = 1 })
+  end)
+  return mutex
+end
+
+function Mutex:drop(task, hold)
+  remove(task.held, hold)
+  give(self, 1)
+end
+
+function Mutex:try_acquire()
+  if not take(self, 1) then return nil, FULL end
+  return true
+end
+
+function Mutex:acquire()
+  enter()
+  if find_hold(current(), self) then raise "misuse" end
+  if not take(self, 1) then wait({ place_in(self, 1) }) end
+  return true
+end
+
+function Mutex:release()
+  local hold = find_hold(current(), self)
+  if not hold then raise "misuse" end
+  self:drop(current(), hold)
+end
+
+function Mutex:call(fn)
+  self:acquire()
+  return call_and(function() self:release() end, fn)
+end
+
+function Mutex:locked() return self.free == 0 end
+
+local READ, WRITE = 1, 1000000
+
+local Rwlock = {}
+Rwlock.__index = Rwlock
+
+function model.rwlock()
+  local lock
+  lock = new_permits(Rwlock, WRITE, function(task, count)
+    find_hold(task, lock).count = count
+  end)
+  return lock
+end
+
+function Rwlock:drop(task, hold)
+  remove(task.held, hold)
+  if hold.count > 0 then give(self, hold.count) end
+end
+
+local function try_lock(lock, count)
+  local task = current()
+  if find_hold(task, lock) then return nil, FULL end
+  local hold = { lock = lock, count = 0 }
+  table.insert(task.held, hold)
+  if take(lock, count) then return true end
+  remove(task.held, hold)
+  return nil, FULL
+end
+
+local function acquire_lock(lock, count)
+  enter()
+  local task = current()
+  if find_hold(task, lock) then raise "misuse" end
+  local hold = { lock = lock, count = 0 }
+  table.insert(task.held, hold)
+  if take(lock, count) then return true end
+  local ok, err = pcall(wait, { place_in(lock, count) })
+  if ok then return true end
+  remove(task.held, hold)
+  error(err, 0)
+end
+
+local function release_lock(lock, count)
+  local hold = find_hold(current(), lock)
+  if not hold or hold.count ~= (count or hold.count) then raise "misuse" end
+  lock:drop(current(), hold)
+end
+
+function Rwlock:try_acquire_read() return try_lock(self, READ) end
+function Rwlock:try_acquire_write() return try_lock(self, WRITE) end
+function Rwlock:acquire_read() return acquire_lock(self, READ) end
+function Rwlock:acquire_write() return acquire_lock(self, WRITE) end
+function Rwlock:release_read() release_lock(self, READ) end
+function Rwlock:release_write() release_lock(self, WRITE) end
+
+function Rwlock:read(fn)
+  acquire_lock(self, READ)
+  return call_and(function() release_lock(self) end, fn)
+end
+
+function Rwlock:write(fn)
+  acquire_lock(self, WRITE)
+  return call_and(function() release_lock(self) end, fn)
+end
+
+function Rwlock:stats()
+  local written = self.free == 0
+  return { readers = written and 0 or WRITE - self.free, writer = written }
+end
+
+-- Events
+
+local Event = {}
+Event.__index = Event
+
+function model.event() return setmetatable({ queue = {} }, Event) end
+
+function Event:set()
+  self.on = true
+  fire_all(self.queue, "fired")
+end
+
+function Event:clear() self.on = false end
+function Event:is_set() return self.on == true end
+
+function Event:wait()
+  enter()
+  if not self.on then wait({ { queue = self.queue } }) end
+  return true
+end
+
 -- Select: each case is made into a place that also tells whether it is ready
 -- and what it gives.
 
-local function alarm(seconds)
-  local due = now + seconds
+local Alarm = {}
+Alarm.__index = Alarm
+
+--- An alarm, for a case of a select: it fires once.
+function model.after(seconds)
+  return setmetatable({ due = now() + seconds, queue = {} }, Alarm)
+end
+
+local function alarm_case(alarm)
+  local function take_it()
+    alarm.taken = true
+    return true
+  end
   return {
-    ready = function() return due <= now end,
-    take = function() return true end,
+    queue = alarm.queue,
+    ready = function() return not alarm.taken and alarm.due <= now() end,
+    take = take_it,
     start = function(place)
-      place.timer = start_timer(due, function() fire(place, "fired", true) end)
+      if alarm.taken then return end
+      place.timer = start_timer(alarm.due, function()
+        alarm.taken = true
+        fire(place, "fired", true)
+      end)
     end,
   }
 end
@@ -552,25 +452,42 @@ end
 
 local function task_case(task)
   return { queue = task.awaiters, ready = function() return task.results end,
-    take = function() return table.unpack(task.results, 1, task.results.n) end }
+    take = function()
+      task.awaited = true
+      return table.unpack(task.results, 1, task.results.n)
+    end }
 end
 
-local function semaphore_case(sem)
-  local place = sem:place(1)
+local function permit_case(sem)
+  local place = place_in(sem, 1)
   place.ready = function() return sem.free > 0 and not sem.queue[1] end
-  place.take = function() return sem:try_acquire(1) end
+  place.take = function() return take(sem, 1) end
   return place
+end
+
+local function event_case(event)
+  return { queue = event.queue, ready = function() return event.on end,
+    take = function() return true end }
 end
 
 local function to_place(case)
   if not case then return { ready = function() return false end } end
   local source = case[1]
-  if type(source) == "number" then return alarm(source) end
   local kind = getmetatable(source)
+  if kind == Alarm then return alarm_case(source) end
   if kind == Task then return task_case(source) end
-  if kind == Semaphore then return semaphore_case(source) end
+  if kind == Semaphore or kind == Mutex then return permit_case(source) end
+  if kind == Event then return event_case(source) end
   if case.send then return send_case(source, case.send) end
   return recv_case(source)
+end
+
+-- A task can wait neither for its own end nor for a mutex that it holds.
+local function check_self(cases)
+  for _, case in ipairs(cases) do
+    local source = case and case[1]
+    if source and (source == current() or find_hold(current(), source)) then raise "misuse" end
+  end
 end
 
 -- The engine's choice if it is one of the ready; it names no case when it has
@@ -594,8 +511,8 @@ local function index_of(places, place)
   end
 end
 
-local function select_wait(places, opts)
-  local event, value, place = wait(places, opts.timeout and now + opts.timeout)
+local function select_wait(places, timeout)
+  local event, value, place = wait(places, timeout and now() + timeout)
   if event == "expired" then return nil, { kind = "timeout" } end
   local i = index_of(places, place)
   if place.sends then
@@ -607,9 +524,37 @@ local function select_wait(places, opts)
   return i, value
 end
 
-function model.select(cases, opts, key)
+local Selector = {}
+Selector.__index = Selector
+
+--- What a select is made of, to be waited on again and again.
+function model.selector(cases, opts)
+  return setmetatable({ cases = table.move(cases, 1, #cases, 1, {}), off = {}, places = {},
+    opts = opts }, Selector)
+end
+
+function Selector:in_use()
+  for _, place in ipairs(self.places) do
+    if place.queue and index_of(place.queue, place) then return true end
+  end
+end
+
+function Selector:enable(i, on)
+  if self:in_use() then raise "misuse" end
+  self.off[i] = not on
+end
+
+function Selector:set_send(i, value)
+  if self:in_use() then raise "misuse" end
+  self.cases[i] = { self.cases[i][1], send = value }
+end
+
+function Selector:wait(timeout, key)
+  local cases, places, opts = {}, {}, self.opts
   enter()
-  local places = {}
+  if self:in_use() then raise "misuse" end
+  for i, case in ipairs(self.cases) do cases[i] = not self.off[i] and case end
+  check_self(cases)
   for i, case in ipairs(cases) do
     places[i] = to_place(case)
     places[i].cases, places[i].key = not opts.ordered and places, key
@@ -617,35 +562,14 @@ function model.select(cases, opts, key)
   local place = choose(places, key, opts.ordered)
   if place then return index_of(places, place), place.take() end
   if opts.default then return 0 end
-  if opts.timeout == 0 then return nil, { kind = "timeout" } end
-  return select_wait(places, opts)
+  timeout = timeout or opts.timeout
+  if timeout == 0 then return nil, { kind = "timeout" } end
+  self.places = places
+  return select_wait(places, timeout)
 end
 
---- An alarm, for a case of a select.
-function model.after(seconds) return seconds end
-
--- Running
-
-local function pass_time()
-  local timer = table.remove(timers, 1)
-  if not timer then error("the model is at a dead end", 0) end
-  now = math.max(now, timer.due)
-  timer.fn()
-  while timers[1] and timers[1].due <= now do
-    table.remove(timers, 1).fn()
-  end
-end
-
---- Runs `fn` as the only task of a root scope; `chosen[key]` is the case that
--- the engine's select `key` has chosen.
-function model.run(fn, chosen)
-  now, ready, timers, current = 0, {}, {}, nil
-  model.chosen = chosen
-  local main = new_scope(nil, {}):task(fn)
-  while not main.results do
-    while ready[1] do resume(table.remove(ready, 1)) end
-    if not main.results then pass_time() end
-  end
+function model.select(cases, opts, key)
+  return model.selector(cases, opts):wait(nil, key)
 end
 
 return model

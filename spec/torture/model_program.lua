@@ -20,13 +20,16 @@ local function value_of(g)
   return g.values
 end
 
--- A channel, subscription, task, semaphore or alarm to receive from.
+-- What can be waited for: a channel, subscription, task, semaphore, mutex, event
+-- or alarm.
 local function random_source(g)
-  local dice = g.random(20)
+  local dice = g.random(24)
   if dice <= 8 then return "channel", channel_of(g) end
   if dice <= 11 then return "sub", g.random(#g.subs) end
   if dice <= 13 and g.tasks > 0 then return "task", g.random(g.tasks) end
   if dice <= 15 then return "sem", g.random(#g.sems) end
+  if dice <= 17 then return "mutex", g.random(g.mutexes) end
+  if dice <= 19 then return "event", g.random(g.events) end
   return "alarm", g.random(0, 4)
 end
 
@@ -38,7 +41,7 @@ local function random_case(g)
   return { kind = kind, at = at }
 end
 
-function gen.select(g)
+local function random_select(g)
   local op = { cases = {} }
   for i = 1, g.random(4) do op.cases[i] = random_case(g) end
   local dice = g.random(6)
@@ -46,6 +49,21 @@ function gen.select(g)
   if dice <= 3 and dice > 1 then op.timeout = g.random(0, 4) end
   op.ordered = g.random(5) == 1
   return op
+end
+
+gen.select = random_select
+
+function gen.sel_wait(g)
+  return { at = g.random(#g.selectors), timeout = g.random(3) > 1 and g.random(0, 4) or nil }
+end
+
+function gen.sel_enable(g)
+  local at = g.random(#g.selectors)
+  return { at = at, count = g.random(#g.selectors[at].cases), on = g.random(2) == 1 }
+end
+
+function gen.sel_send(g)
+  return { at = g.random(#g.selectors), value = value_of(g) }
 end
 
 function gen.send(g) return { at = channel_of(g), value = value_of(g) } end
@@ -72,6 +90,18 @@ function gen.acquire(g)
 end
 gen.try_acquire, gen.release = gen.acquire, gen.acquire
 
+function gen.lock(g) return { at = g.random(g.mutexes) } end
+gen.try_lock, gen.unlock = gen.lock, gen.lock
+
+function gen.lock_read(g) return { at = g.random(g.rwlocks) } end
+gen.lock_write, gen.try_lock_read, gen.try_lock_write = gen.lock_read, gen.lock_read, gen.lock_read
+gen.unlock_read, gen.unlock_write = gen.lock_read, gen.lock_read
+
+function gen.set(g) return { at = g.random(g.events) } end
+gen.clear, gen.wait_event, gen.is_set = gen.set, gen.set, gen.set
+
+function gen.fail() return {} end
+
 function gen.sleep(g) return { count = g.random(0, 4) } end
 function gen.yield() return {} end
 function gen.await(g) return { at = g.random(math.max(g.tasks, 1)) } end
@@ -89,13 +119,27 @@ local function block(g, depth, count)
 end
 
 function gen.timeout(g, depth) return block(g, depth, g.random(0, 5)) end
-gen.shield = gen.timeout
+gen.shield, gen.defer = gen.timeout, gen.timeout
+
+-- A block under a permit or a lock.
+local function block_at(g, depth, count)
+  local op = block(g, depth)
+  op.at = g.random(count)
+  return op
+end
+
+function gen.sem_call(g, depth) return block_at(g, depth, #g.sems) end
+function gen.mutex_call(g, depth) return block_at(g, depth, g.mutexes) end
+function gen.read(g, depth) return block_at(g, depth, g.rwlocks) end
+gen.write = gen.read
 
 function gen.scope(g, depth)
   g.scopes = g.scopes + 1
   local id = g.scopes
   local op = block(g, depth, g.random(4) == 1 and g.random(2) or nil)
-  op.at = id
+  op.at, op.timeout = id, g.random(4) == 1 and g.random(0, 4) or nil
+  op.shield = op.timeout and g.random(3) == 1 or nil
+  op.goes_on = g.random(4) == 1
   return op
 end
 
@@ -103,15 +147,21 @@ function gen.spawn(g, depth)
   g.tasks = g.tasks + 1
   local id = g.tasks
   local op = block(g, depth)
-  op.at = id
+  op.at, op.daemon = id, g.random(6) == 1
   return op
 end
+
+gen.go = gen.spawn
 
 local weights = {
   send = 9, recv = 9, try_send = 3, try_recv = 3, send_many = 3, recv_many = 3, close = 1,
   select = 12, publish = 4, sub_recv = 4, sub_try_recv = 2, sub_close = 1, close_broadcast = 1,
   acquire = 5, try_acquire = 2, release = 5, sleep = 6, yield = 3, await = 2, cancel = 3,
-  cancel_scope = 1, timeout = 4, shield = 2, scope = 3, spawn = 6,
+  cancel_scope = 1, timeout = 4, shield = 2, scope = 4, spawn = 5, go = 3, fail = 2, defer = 2,
+  sel_wait = 6, sel_enable = 2, sel_send = 1, lock = 2, try_lock = 1, unlock = 3, mutex_call = 2,
+  lock_read = 2, lock_write = 1, try_lock_read = 1, try_lock_write = 1, unlock_read = 2,
+  unlock_write = 2, read = 1, write = 1, sem_call = 1, set = 2, clear = 1, wait_event = 2,
+  is_set = 1,
 }
 local names, total = {}, 0
 for name in pairs(weights) do table.insert(names, name) end
@@ -126,11 +176,14 @@ local function random_name(g)
   end
 end
 
-local plain = { timeout = "sleep", shield = "yield", scope = "send", spawn = "recv" }
+local plain = { timeout = "sleep", shield = "yield", scope = "send", spawn = "recv", go = "send",
+  defer = "yield", sem_call = "acquire", mutex_call = "lock", read = "lock_read",
+  write = "lock_write" }
 
 function gen.operation(g, depth)
   local name = random_name(g)
-  if depth > 4 or name == "spawn" and g.tasks >= 12 then name = plain[name] or name end
+  local starts = name == "spawn" or name == "go"
+  if depth > 4 or starts and g.tasks >= 12 then name = plain[name] or name end
   local op = gen[name](g, depth)
   g.ids = g.ids + 1
   op.name, op.id, op.catch = name, g.ids, g.random(4) == 1
@@ -157,12 +210,14 @@ local function random_objects(g)
       table.insert(g.subs, sub)
     end
   end
+  g.mutexes, g.rwlocks, g.events = r(2), 1, r(2)
+  for i = 1, r(2) do g.selectors[i] = random_select(g) end
 end
 
 --- A random program.
 function program.new(random)
   local g = { random = random, channels = {}, sems = {}, broadcasts = {}, subs = {},
-    tasks = 0, scopes = 0, ids = 0, values = 0 }
+    selectors = {}, tasks = 0, scopes = 0, ids = 0, values = 0 }
   random_objects(g)
   local body = {}
   for i = 1, random(2, 6) do
@@ -172,14 +227,31 @@ function program.new(random)
     body[i] = { name = "spawn", at = id, id = g.ids, body = random_body(g, random(2, 8), 1) }
   end
   return { channels = g.channels, sems = g.sems, broadcasts = g.broadcasts, subs = g.subs,
+    mutexes = g.mutexes, rwlocks = g.rwlocks, events = g.events, selectors = g.selectors,
     body = body, count = g.ids }
 end
 
 -- Running
 
+local function to_case(w, case)
+  if case.kind == "none" then return false end
+  if case.kind == "send" then return { w.channels[case.at], send = case.value } end
+  if case.kind == "alarm" then return { w.lib.after(case.at) } end
+  local list = case.kind == "channel" and w.channels or case.kind == "sub" and w.subs
+    or case.kind == "sem" and w.sems or case.kind == "mutex" and w.mutexes
+    or case.kind == "event" and w.events or w.tasks
+  return list[case.at] and { list[case.at] } or false
+end
+
+local function to_cases(w, op)
+  local cases = {}
+  for i, case in ipairs(op.cases) do cases[i] = to_case(w, case) end
+  return cases, { timeout = op.timeout, default = op.default, ordered = op.ordered }
+end
+
 local function make_objects(lib, p, log)
   local w = { lib = lib, tasks = {}, scopes = {}, channels = {}, sems = {}, broadcasts = {},
-    subs = {} }
+    subs = {}, mutexes = {}, rwlocks = {}, events = {}, selectors = {} }
   for i, c in ipairs(p.channels) do
     w.channels[i] = lib.channel(c.capacity, { overflow = c.overflow,
       on_drop = function(value) log("drop " .. value) end })
@@ -190,28 +262,29 @@ local function make_objects(lib, p, log)
     w.subs[i] = w.broadcasts[sub.of]:subscribe("s" .. i, { buffer = sub.capacity,
       overflow = sub.overflow })
   end
+  for i = 1, p.mutexes do w.mutexes[i] = lib.mutex() end
+  for i = 1, p.rwlocks do w.rwlocks[i] = lib.rwlock() end
+  for i = 1, p.events do w.events[i] = lib.event() end
+  for i, op in ipairs(p.selectors) do w.selectors[i] = lib.selector(to_cases(w, op)) end
   return w
 end
 
 local do_op = {}
 local run_body
 
-local function to_case(w, case)
-  if case.kind == "none" then return false end
-  if case.kind == "send" then return { w.channels[case.at], send = case.value } end
-  if case.kind == "alarm" then return { w.lib.after(case.at) } end
-  local list = case.kind == "channel" and w.channels or case.kind == "sub" and w.subs
-    or case.kind == "sem" and w.sems or w.tasks
-  return list[case.at] and { list[case.at] } or false
+function do_op.select(w, op)
+  local cases, opts = to_cases(w, op)
+  return w.lib.select(cases, opts, op.id)
 end
 
-function do_op.select(w, op, ctx)
-  local cases = {}
-  for i, case in ipairs(op.cases) do
-    cases[i] = not (case.kind == "task" and case.at == ctx.id) and to_case(w, case)
+function do_op.sel_wait(w, op) return w.selectors[op.at]:wait(op.timeout, op.id) end
+function do_op.sel_enable(w, op) return w.selectors[op.at]:enable(op.count, op.on) end
+
+-- The first case that sends, if there is one.
+function do_op.sel_send(w, op)
+  for i, case in ipairs(w.p.selectors[op.at].cases) do
+    if case.kind == "send" then return w.selectors[op.at]:set_send(i, op.value) end
   end
-  local opts = { timeout = op.timeout, default = op.default, ordered = op.ordered }
-  return w.lib.select(cases, opts, op.id)
 end
 
 function do_op.send(w, op) return w.channels[op.at]:send(op.value) end
@@ -229,11 +302,25 @@ function do_op.close_broadcast(w, op) return w.broadcasts[op.at]:close() end
 function do_op.acquire(w, op) return w.sems[op.at]:acquire(op.count) end
 function do_op.try_acquire(w, op) return w.sems[op.at]:try_acquire(op.count) end
 function do_op.release(w, op) return w.sems[op.at]:release(op.count) end
+function do_op.lock(w, op) return w.mutexes[op.at]:acquire() end
+function do_op.try_lock(w, op) return w.mutexes[op.at]:try_acquire() end
+function do_op.unlock(w, op) return w.mutexes[op.at]:release() end
+function do_op.lock_read(w, op) return w.rwlocks[op.at]:acquire_read() end
+function do_op.lock_write(w, op) return w.rwlocks[op.at]:acquire_write() end
+function do_op.try_lock_read(w, op) return w.rwlocks[op.at]:try_acquire_read() end
+function do_op.try_lock_write(w, op) return w.rwlocks[op.at]:try_acquire_write() end
+function do_op.unlock_read(w, op) return w.rwlocks[op.at]:release_read() end
+function do_op.unlock_write(w, op) return w.rwlocks[op.at]:release_write() end
+function do_op.set(w, op) return w.events[op.at]:set() end
+function do_op.clear(w, op) return w.events[op.at]:clear() end
+function do_op.is_set(w, op) return w.events[op.at]:is_set() end
+function do_op.wait_event(w, op) return w.events[op.at]:wait() end
+function do_op.fail(_, op) error({ kind = "bug" .. op.id }, 0) end
 function do_op.sleep(w, op) return w.lib.sleep(op.count) end
 function do_op.yield(w) return w.lib.yield() end
 
-function do_op.await(w, op, ctx)
-  if op.at == ctx.id or not w.tasks[op.at] then return "nobody" end
+function do_op.await(w, op)
+  if not w.tasks[op.at] then return "nobody" end
   return w.tasks[op.at]:await()
 end
 
@@ -253,8 +340,31 @@ function do_op.shield(w, op, ctx)
   return w.lib.shield(op.count, function() return run_body(w, op.body, ctx) end)
 end
 
+-- A block under something that `call` takes.
+local function under(list, call)
+  do_op[call.name] = function(w, op, ctx)
+    return w[list][op.at][call.method](w[list][op.at], function()
+      return run_body(w, op.body, ctx)
+    end)
+  end
+end
+
+under("sems", { name = "sem_call", method = "call" })
+under("mutexes", { name = "mutex_call", method = "call" })
+under("rwlocks", { name = "read", method = "read" })
+under("rwlocks", { name = "write", method = "write" })
+
+-- With a deadline of its own: nothing else would end it.
+function do_op.defer(w, op, ctx)
+  return ctx.scope:defer(function()
+    return w.lib.timeout(op.count, function() return run_body(w, op.body, ctx) end)
+  end)
+end
+
 function do_op.scope(w, op, ctx)
-  return w.lib.scope({ concurrency = op.count }, function(s)
+  local opts = { concurrency = op.count, timeout = op.timeout, shield = op.shield,
+    on_error = op.goes_on and "continue" or nil }
+  return w.lib.scope(opts, function(s)
     w.scopes[op.at] = s
     return run_body(w, op.body, { id = ctx.id, scope = s })
   end)
@@ -263,6 +373,13 @@ end
 function do_op.spawn(w, op, ctx)
   w.tasks[op.at] = ctx.scope:task(function(s)
     return run_body(w, op.body, { id = op.at, scope = s })
+  end, { daemon = op.daemon })
+  return "started"
+end
+
+function do_op.go(w, op, ctx)
+  w.tasks[op.at] = ctx.scope:go({ daemon = op.daemon }, function()
+    return run_body(w, op.body, { id = op.at, scope = ctx.scope })
   end)
   return "started"
 end
@@ -287,18 +404,21 @@ local function outcome(ok, ...)
   return table.concat(parts, " ")
 end
 
--- A cancellation goes on unless this operation catches it; no other error
--- does.
+-- A cancellation or a failure goes on unless this operation catches it; misuse
+-- and what is said of a closed channel do not.
+local function goes_on(op, ok, err)
+  return not ok and not op.catch and op.name ~= "spawn" and op.name ~= "go"
+    and type(err) == "table" and err.kind ~= "closed" and err.kind ~= "misuse"
+end
+
 local function perform(w, op, ctx)
   local function done(ok, ...)
     local text = outcome(ok, ...)
     w.log(("%g: %d.%d %s %s"):format(w.lib.now(), ctx.id, op.id, op.name, text))
-    if op.name == "select" then
+    if op.name == "select" or op.name == "sel_wait" then
       w.chosen[op.id] = ok and math.type((...)) == "integer" and (...) or false
     end
-    if text == "raised cancelled" and not op.catch and op.name ~= "spawn" then
-      error((...), 0)
-    end
+    if goes_on(op, ok, (...)) then error((...), 0) end
   end
   done(pcall(do_op[op.name], w, op, ctx))
 end
@@ -312,24 +432,38 @@ end
 local function note_state(w)
   for i, ch in ipairs(w.channels) do w.log(("channel %d has %d"):format(i, ch:size())) end
   for i, sem in ipairs(w.sems) do w.log(("sem %d has %d"):format(i, sem:available())) end
+  for i, mutex in ipairs(w.mutexes) do
+    w.log(("mutex %d: %s"):format(i, mutex:locked() and "held" or "free"))
+  end
+  for i, lock in ipairs(w.rwlocks) do
+    local stats = lock:stats()
+    w.log(("rwlock %d: %d readers, %s"):format(i, stats.readers, stats.writer))
+  end
   for i, sub in ipairs(w.subs) do
     w.log(("sub %d has %d, dropped %d"):format(i, sub:size(), sub:dropped()))
   end
 end
 
---- Runs the program on `lib`, by `run`. Returns the log and the choices.
+--- Runs the program on `lib`, by `run`, in a task: who registers a cleanup may
+-- leave the opener of the scope with a lock in hand. Returns the log and the
+-- choices.
 function program.run(p, lib, run)
   local events, w = {}, nil
   local function log(text) table.insert(events, text) end
+  local function play(s)
+    run_body(w, p.body, { id = 0, scope = s })
+    lib.sleep(1000)
+    note_state(w)
+    s:cancel()
+    lib.yield()
+  end
   run(function()
     w = make_objects(lib, p, log)
-    w.log, w.chosen = log, {}
+    w.log, w.chosen, w.p = log, {}, p
     log("end " .. outcome(pcall(lib.scope, {}, function(s)
-      run_body(w, p.body, { id = 0, scope = s })
-      lib.sleep(1000)
-      note_state(w)
-      s:cancel()
-      lib.yield()
+      return s:task(function()
+        log("left " .. outcome(pcall(lib.scope, {}, play)))
+      end):await()
     end)))
   end)
   return events, w.chosen
@@ -379,9 +513,9 @@ end
 
 local function describe_fields(op)
   local parts = {}
-  for _, key in ipairs { "kind", "at", "value", "count", "timeout", "default", "ordered",
-    "catch" } do
-    if op[key] then table.insert(parts, key .. "=" .. tostring(op[key])) end
+  for _, key in ipairs { "kind", "at", "value", "count", "on", "timeout", "shield", "goes_on",
+    "daemon", "default", "ordered", "catch" } do
+    if op[key] ~= nil and op[key] ~= false then table.insert(parts, key .. "=" .. tostring(op[key])) end
   end
   if op.list then table.insert(parts, "{" .. table.concat(op.list, ",") .. "}") end
   for _, case in ipairs(op.cases or {}) do
@@ -407,6 +541,9 @@ function program.show(p)
   for i, c in ipairs(p.subs) do
     table.insert(lines, ("subscription %d of broadcast %d: buffer %s, %s"):format(i, c.of,
       c.capacity, c.overflow))
+  end
+  for i, op in ipairs(p.selectors) do
+    table.insert(lines, ("selector %d: %s"):format(i, describe_fields(op)))
   end
   show_body(p.body, "", lines)
   return table.concat(lines, "\n")

@@ -69,6 +69,7 @@ describe("the engine compared with the model", function()
         { name = "try_send", at = 1, id = 3, value = 7 },
         { name = "yield", id = 4 }, { name = "recv", at = 1, id = 5 },
         { name = "recv", at = 1, id = 6 } } } }
+      p.selectors = {}
       p.channels = { { capacity = 5, overflow = "block" } }
       assert(checked(p))
       report(p, 1, 0)

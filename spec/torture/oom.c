@@ -7,7 +7,8 @@
  * be noticed (`retry`); with Lua's second try (`once`); with all that come
  * after it (`persistent`). What must hold afterwards: the outcome is an error
  * that speaks of memory, or the right result; nothing is left alive; the same
- * scenario runs in the same state as if nothing had been; closing the state
+ * scenario runs in the same state as if nothing had been, with the engine as it
+ * is, and with one that is opened after that one was closed; closing the state
  * gives all memory back. LeakSanitizer sees to what is not Lua's.
  *
  * The engine's own malloc, calloc and realloc are made to fail likewise: the
@@ -100,6 +101,9 @@ static void *allocate(void *data, void *p, size_t old, size_t size) {
 /* ------------------------------------------------------------ a scenario */
 
 static int open_module(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L); /* a module of an engine that is closed */
+  lua_setfield(L, -2, "rille");
   luaL_requiref(L, "rille", luaopen_rille, 0);
   return 1;
 }
@@ -211,15 +215,27 @@ static void complain(const char *name, const struct faults *f, const char *what,
           mode_names[f->mode], f->at, what, text);
 }
 
-/* What must hold once memory is back. */
-static void check_recovery(lua_State *L, const char *name, int index,
-                           const struct faults *f,
-                           const struct outcome *clean) {
+static void check_works(lua_State *L, const char *name, int index,
+                        const struct faults *f, const struct outcome *clean) {
   struct outcome again = run(L, index, NULL);
   if (!same(&again, clean))
     complain(name, f, "does not work afterwards", again.text);
   if (count_leaks(L) != 0)
     complain(name, f, "something is left", "");
+}
+
+/* What must hold once memory is back: with this engine, and with the next.
+ * Every other time the next one comes at once. */
+static void check_recovery(lua_State *L, const char *name, int index,
+                           const struct faults *f,
+                           const struct outcome *clean) {
+  if (f->at % 2 == 0)
+    check_works(L, name, index, f, clean);
+  rille_close(L);
+  if (prepare(L) != LUA_OK)
+    complain(name, f, "cannot be opened again", lua_tostring(L, -1));
+  else
+    check_works(L, name, index, f, clean);
 }
 
 /* Runs the scenario in a new state with the faults `f`. Without any, the
@@ -270,10 +286,14 @@ static void try_scenario(const char *name, int index, struct faults *f) {
   fflush(stdout);
 }
 
-/* Opening: the state is new, and stays whole whether or not it comes about. */
-static bool attempt_open(struct faults *f) {
+/* Opening: the state is new, or has had an engine; it stays whole whether or
+ * not it comes about. */
+static bool attempt_open(struct faults *f, bool again) {
   lua_State *L = new_state();
   int status;
+  if (again && (prepare(L) != LUA_OK || run(L, 1, NULL).status != LUA_OK))
+    complain("open", f, "cannot be prepared", "");
+  rille_close(L);
   f->count = 0;
   f->armed = true;
   lua_pushcfunction(L, open_module);
@@ -295,17 +315,18 @@ static bool attempt_open(struct faults *f) {
   return status == LUA_OK;
 }
 
-static void try_open(struct faults *f, const char *whose) {
+static void try_open(struct faults *f, const char *whose, bool again) {
   long points;
   f->at = 0;
-  attempt_open(f);
+  attempt_open(f, again);
   points = f->count;
   for (f->mode = ONCE; f->mode <= PERSISTENT; f->mode++)
     for (f->at = 1 + seed % stride; f->at <= points; f->at += stride) {
-      attempt_open(f);
+      attempt_open(f, again);
       runs++;
     }
-  printf("%-36s %5ld allocations of %s\n", "open", points, whose);
+  printf("%-36s %5ld allocations of %s\n", again ? "open again" : "open",
+         points, whose);
   fflush(stdout);
 }
 
@@ -314,7 +335,7 @@ static void try_uv(void) {
   long points, aborted = 0;
   struct faults *f = &uv_faults;
   f->at = 0;
-  attempt_open(f);
+  attempt_open(f, false);
   points = f->count;
   f->mode = ONCE;
   for (f->at = 1; f->at <= points; f->at++, runs++) {
@@ -324,7 +345,7 @@ static void try_uv(void) {
       int before = failures;
       if (freopen("/dev/null", "w", stderr) == NULL)
         _exit(1);
-      attempt_open(f);
+      attempt_open(f, false);
       _exit(failures != before);
     }
     waitpid(child, &status, 0);
@@ -383,9 +404,11 @@ int main(int argc, char **argv) {
   uv_replace_allocator(uv_malloc, uv_realloc, uv_calloc, free);
   printf("SEED=%ld, every %ldth allocation\n", seed, stride);
   if (pattern == NULL || strcmp(pattern, "open") == 0) {
-    try_open(&lua_faults, "Lua's");
-    if (stride == 1 || seed % stride == 0)
-      try_open(&engine_faults, "the engine's");
+    for (int again = 0; again < 2; again++) {
+      try_open(&lua_faults, "Lua's", again);
+      if (stride == 1 || seed % stride == 0)
+        try_open(&engine_faults, "the engine's", again);
+    }
     try_uv();
   }
   try_all(pattern);

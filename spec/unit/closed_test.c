@@ -82,7 +82,7 @@ static const char ask[] =
     "  local closed = not ok and\n"
     "    tostring(err):find('the rille engine is closed', 1, true) ~= nil\n"
     "  if not closed and not answers[what:match '[%w_]+$'] and\n"
-    "    (ok or not tostring(err):find 'bad argument') then\n"
+    "    (ok or not tostring(err):find 'bad %a+') then\n"
     "    wrong[#wrong + 1] = ('%s: %s %s'):format(what, ok, err)\n"
     "  end\n"
     "  return closed\n"
@@ -123,8 +123,6 @@ static const char ask[] =
     "  end\n"
     "end\n"
     "try_all('rille', rille)\n"
-    "try_all('rille.coroutine', {wrap = function(...)\n"
-    "  return rille.coroutine.wrap(...)() end})\n"
     "return table.concat(wrong, '\\n'), refused\n";
 
 /* What does not raise, and must do nothing either. */

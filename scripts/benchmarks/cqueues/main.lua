@@ -147,6 +147,65 @@ end
 
 rows.select2, rows.select8, rows.select64 = select_over(2), select_over(8), select_over(64)
 
+-- A queue for each of k receivers, as there is no broadcast of values.
+local function broadcast_to(k)
+  return function(b)
+    local each, total, queues = b:share(k), 0, {}
+    b.tasks = k + 1
+    in_loop(function(loop)
+      for i = 1, k do
+        local ch = queue.new(16)
+        queues[i] = ch
+        loop:wrap(function()
+          b:meet()
+          for v in ch.recv, ch do total = total + v end
+          b:part()
+        end)
+      end
+      loop:wrap(function()
+        b:meet()
+        for v = 1, each do
+          for i = 1, k do queues[i]:send(v) end
+        end
+        for i = 1, k do queues[i]:close() end
+        b:part()
+      end)
+    end)
+    return total, k * harness.sum(each)
+  end
+end
+
+rows.broadcast10, rows.broadcast1000 = broadcast_to(10), broadcast_to(1000)
+
+-- A semaphore is a number and a condition.
+local semaphore = {}
+semaphore.__index = semaphore
+
+function semaphore:acquire()
+  while self.free == 0 do self.freed:wait() end
+  self.free = self.free - 1
+end
+
+function semaphore:release()
+  self.free = self.free + 1
+  self.freed:signal(1)
+end
+
+function rows.semaphore(b)
+  local count = 0
+  in_loop(function()
+    local permits = setmetatable({free = 4, freed = condition.new()}, semaphore)
+    b:start()
+    for _ = 1, b.ops do
+      permits:acquire()
+      count = count + 1
+      permits:release()
+    end
+    b:stop()
+  end)
+  return count, b.ops
+end
+
 function rows.generator(b)
   local last = 0
   in_loop(function()

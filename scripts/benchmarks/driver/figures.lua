@@ -48,11 +48,15 @@ local function add_peer(line, name, theirs, mine, verdicts)
   if name == "rille" then return end
   summary.ratio = statistics.ratio(mine, theirs)
   local target = targets.of(line.row, line.metric, name)
-  if target and summary.ratio then
+  if not target or not summary.ratio then return end
+  local what, value = {row = line.row, metric = line.metric, peer = name}, summary.ratio
+  if target.over then
+    what.over, value = true, line.peers.rille.median - summary.median
+    target = {most = target.over}
+  else
     summary.target = target
-    summary.met = verdict(verdicts, {row = line.row, metric = line.metric, peer = name},
-      summary.ratio, target)
   end
+  summary.met = verdict(verdicts, what, value, target)
 end
 
 local function add_lines(figures, job, of_job, peers)

@@ -49,9 +49,14 @@ local by_kind = {
   memory = {
     {key = "bytes", name = "memory", value = field "bytes", show = show_bytes},
   },
+  idle = {
+    {key = "bytes", name = "memory", value = field "bytes", show = show_bytes},
+  },
   echo = {
     {key = "rate", name = "throughput", more = true, show = show_rate,
       value = function(result) return result.ops / result.seconds end},
+    {key = "cpu", name = "CPU time of the server", minor = true, show = show_time,
+      value = function(result) return result.cpu / result.ops end},
     {key = "p50", name = "median trip", minor = true, value = field "p50", show = show_time},
     {key = "p99", name = "99 % of trips within", minor = true, value = field "p99",
       show = show_time},

@@ -15,6 +15,7 @@ local known = {
   ["--rounds"] = {"rounds", math.tointeger}, ["--rows"] = {"rows", tostring},
   ["--peers"] = {"peers", tostring}, ["--json"] = {"json", tostring},
   ["--svg"] = {"svg", tostring}, ["--rille"] = {"rille", tostring},
+  ["--spent"] = {"spent", math.tointeger},
   ["--floor"] = {"floor", tostring}, ["--go"] = {"go", tostring}, ["--here"] = {"here", tostring},
 }
 
@@ -70,6 +71,8 @@ function options.read(args, peer_names)
   for key, value in pairs(mode) do
     if o[key] == nil then o[key] = value end
   end
+  -- What building has taken (`spent`, seconds) is part of the minute.
+  o.budget = math.max(o.budget - (o.spent or 0), math.min(o.budget, 25))
   return o
 end
 

@@ -24,7 +24,7 @@ end
 local function add_growth(jobs, row, o)
   for _, tasks in ipairs(sizes) do
     if tasks <= o.most_tasks then
-      local least = row.growth == "together" and tasks * (each[row.id] or 10) or 10
+      local least = row.growth == "together" and tasks * (each[row.id] or 10) or row.least
       jobs[#jobs + 1] = {row = row, tasks = tasks, ops = scaled(row.ops, o, least),
         rounds = math.min(o.rounds, o.growth_rounds)}
     end

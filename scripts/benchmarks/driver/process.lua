@@ -48,6 +48,9 @@ local function words_of(peer, job, floor)
   if job.row.kind == "echo" then
     return append({floor, "echo", job.row.connections, job.ops, client, worker}, peer.echo)
   end
+  if job.row.kind == "idle" then
+    return append({floor, "idle", job.ops, 1, client, worker}, peer.echo)
+  end
   if job.row.kind == "start" then
     return append(pinned(peer), {floor, "start", job.ops}, empty_program(peer))
   end
@@ -98,9 +101,12 @@ local function never_idle(peer, job)
   return peer.cpus ~= "all" and (job.row.kind == "time" or job.row.kind == "growth")
 end
 
+-- Kinds of rows that others do not disturb.
+local is_of_memory = {memory = true, idle = true}
+
 -- Whether the result can stand, after others have taken their share.
 local function settle(peer, job, result)
-  if result.disturbed <= disturbance.limit or job.row.kind == "memory" then return true end
+  if result.disturbed <= disturbance.limit or is_of_memory[job.row.kind] then return true end
   if not (result.cpu and never_idle(peer, job)) then return false end
   result.seconds, result.by_cpu = result.cpu, true
   return true

@@ -117,8 +117,8 @@ local function describe(what, titles)
   end
   if what.bytes then return name .. ": bytes allocated by a call" end
   local metric = what.metric.name
-  return ("%s%s, against %s"):format(name, metric ~= "" and ": " .. metric or "",
-    titles[what.peer])
+  return ("%s%s, %s %s"):format(name, metric ~= "" and ": " .. metric or "",
+    what.over and "bytes more than" or "against", titles[what.peer])
 end
 
 -- The targets, each met or missed.

@@ -11,7 +11,8 @@ rows.lua - what is measured: the list of the rows.
              is bare Lua, see ../floor/bare.lua
     at       peers that do fewer operations, because more are beyond them
     growth   the row is measured at 10 to 10^6 tasks as well: "together", all
-             of them doing the work, or "beside", one working, the rest asleep
+             of them doing the work, or "beside", one working, the rest asleep.
+             (The rows without it name their number of tasks themselves.)
 ]]
 
 local everybody = "go go2 floor tarantool cqueues luv node"
@@ -29,15 +30,15 @@ local rows = {
   {id = "buffered", title = "channel of 100: a value from task to task", ops = 2e6, tasks = 2,
     peers = with_channels .. " floor", growth = "together"},
   {id = "recv_many", title = "channel of 100: sent singly, received in batches (Go: singly)",
-    ops = 2e6, tasks = 2, peers = "go go2 floor"},
+    ops = 2e6, tasks = 2, peers = "go go2 floor", growth = "together"},
   {id = "batched", title = "channel of 100: batches of 100 both ways (Go: singly)",
-    ops = 2e6, tasks = 2, peers = "go go2"},
+    ops = 2e6, tasks = 2, peers = "go go2", growth = "together"},
   {id = "select2", title = "select over 2 channels, each with a sender", ops = 5e5, tasks = 3,
     peers = "go go2 cqueues node", growth = "together"},
   {id = "select2_list", title = "the same, the list of cases built for each call", ops = 5e5,
     tasks = 3, peers = "go go2"},
   {id = "select8", title = "select over 8 channels, each with a sender", ops = 5e5, tasks = 9,
-    peers = "go go2 cqueues node"},
+    peers = "go go2 cqueues node", growth = "together"},
   {id = "select64", title = "select over 64 channels, each with a sender", ops = 128000, tasks = 65,
     peers = "go go2 cqueues node"},
   {id = "mpmc", title = "unbuffered channel, 4 senders and 4 receivers: a value", ops = 5e5,
@@ -52,17 +53,17 @@ local rows = {
     -- time to abort grows with the square of the number.
     peers = "go go2 tarantool node", at = {tarantool = 1e4, node = 1e4}},
   {id = "broadcast10", title = "broadcast to 10: a value delivered", ops = 1e6, least = 100,
-    peers = "go go2 tarantool node"},
+    peers = "go go2 tarantool cqueues node", growth = "beside"},
   {id = "broadcast1000", title = "broadcast to 1000: a value delivered", ops = 1e6, least = 1e4,
-    peers = "go go2 tarantool node"},
+    peers = "go go2 tarantool cqueues node", growth = "beside"},
   {id = "semaphore", title = "an idle semaphore: acquire, release", ops = 1e6,
-    peers = "go go2 tarantool", growth = "beside"},
+    peers = "go go2 tarantool cqueues", growth = "beside"},
   {id = "semaphore_call", title = "call through an idle semaphore (floor: pcall)", ops = 1e6,
-    peers = "floor"},
+    peers = "floor", growth = "beside"},
   {id = "breaker_call", title = "call through a closed breaker (floor: pcall)", ops = 1e6,
-    peers = "floor"},
+    peers = "floor", growth = "beside"},
   {id = "limiter_call", title = "call through a limiter with tokens (floor: pcall)", ops = 1e6,
-    peers = "floor"},
+    peers = "floor", growth = "beside"},
   {id = "generator", title = "a generator inside a task: a value", ops = 1e6,
     peers = "go go2 floor tarantool cqueues node", growth = "beside"},
   {id = "sleepers", title = "10^6 tasks that sleep for a second (floor: luv's timers)", ops = 1e6,
@@ -73,6 +74,8 @@ local rows = {
     connections = 64, peers = "go luv node tarantool cqueues copas"},
   {id = "echo1000", title = "TCP echo of 64 bytes over 1000 connections", ops = 2e5, kind = "echo",
     connections = 1000, peers = "go luv node tarantool cqueues copas"},
+  {id = "idle", title = "an idle TCP connection, of 10^4", ops = 1e4, kind = "idle",
+    peers = "go luv node tarantool cqueues"},
   {id = "start", title = "start, run nothing, end (-e ''; the floor is lua5.4)", ops = 100,
     kind = "start", peers = "floor node"},
 }
@@ -89,7 +92,8 @@ local function growing(row)
   return {
     id = "growth_" .. row.id, row = row.id, ops = row.ops, tasks = row.tasks,
     title = row.title, growth = row.growth, kind = "growth",
-    peers = set(row.id == "yield" and "go floor" or "go"), at = {},
+    least = row.least, at = {},
+    peers = set(row.id == "yield" and "go floor" or row.peers.go and "go" or ""),
   }
 end
 

@@ -2,7 +2,8 @@
 targets.lua - the ratios that rille is held to.
 
 A target compares rille's median with a peer's of the same rounds: `most` or
-`least` is the ratio allowed. `alloc` is absolute, bytes of heap a call.
+`least` is the ratio allowed, `over` by how much it may be more. `alloc` is
+absolute, bytes of heap a call.
 ]]
 local targets = {}
 
@@ -20,6 +21,7 @@ local list = {
   {row = "sleepers", metric = "peak", peer = "go", most = 1},
   {row = "echo64", metric = "rate", peer = "luv", least = 0.85},
   {row = "echo1000", metric = "rate", peer = "luv", least = 0.85},
+  {row = "idle", metric = "bytes", peer = "luv", over = 6000}, -- 60 MB for 10^4
   {row = "semaphore_call", peer = "floor", most = 2.5},
   {row = "breaker_call", peer = "floor", most = 2.5},
   {row = "limiter_call", peer = "floor", most = 2.5},

@@ -2,12 +2,18 @@
  * echo.c - the client of the echo servers.
  *
  *     bench_floor echo CONNECTIONS TRIPS CPU SERVER-CPU COMMAND...
+ *     bench_floor idle CONNECTIONS TRIPS CPU SERVER-CPU COMMAND...
  *
  * Starts COMMAND, a server that prints "port N", connects so many times, and
  * has one message of 64 bytes under way on every connection: when it is back,
  * whole and the same, the next one goes out. A tenth of the trips warms up.
  * Prints a line as ../harness.lua does, with the median and the 99th
- * percentile of a trip in seconds; the bytes are the server's peak.
+ * percentile of a trip in seconds; `cpu` is the server's time for all of them,
+ * the bytes are the server's peak.
+ *
+ * With `idle` the trips are few: at least one for each connection. Then nothing
+ * is under way, and the bytes are what the server has grown by, divided by the
+ * connections.
  */
 #include "floor.h"
 #include <arpa/inet.h>
@@ -22,6 +28,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MESSAGE = 64, EVENTS = 64 };
@@ -48,6 +55,7 @@ struct client {
 struct server {
   pid_t pid;
   int port;
+  double bytes; /* of memory when it had started */
   FILE *output; /* left open while it runs: it may print more */
 };
 
@@ -69,6 +77,7 @@ static struct server start_server(char **command, int cpu) {
   if (server.output == NULL ||
       fscanf(server.output, "port %d", &server.port) != 1)
     server.port = 0;
+  server.bytes = floor_memory(server.pid, "VmRSS");
   return server;
 }
 
@@ -139,6 +148,15 @@ static bool connect_all(struct client *client, int port) {
   return true;
 }
 
+/* Seconds that a process has been running. */
+static double cpu_time(pid_t pid) {
+  struct timespec time = {0};
+  clockid_t clock;
+  if (clock_getcpuclockid(pid, &clock) == 0)
+    clock_gettime(clock, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
 /* Makes so many trips over all connections; returns the seconds, or -1. */
 static double make_trips(struct client *client, uint64_t trips) {
   struct epoll_event events[EVENTS];
@@ -166,31 +184,38 @@ static int compare(const void *a, const void *b) {
 }
 
 static int report(const struct client *client, int trips, double seconds,
-                  double bytes) {
+                  double cpu, double bytes) {
   size_t last = (size_t)trips - 1;
   if (seconds < 0) {
     fprintf(stderr, "floor: echo: %s\n", client->why);
     return 1;
   }
   qsort(client->seconds, (size_t)trips, sizeof *client->seconds, compare);
-  printf("result echo ops=%d seconds=%.9f bytes=%.0f p50=%.9f p99=%.9f\n",
-         trips, seconds, bytes, (double)client->seconds[last / 2],
+  printf("result echo ops=%d seconds=%.9f cpu=%.9f bytes=%.0f p50=%.9f "
+         "p99=%.9f\n",
+         trips, seconds, cpu, bytes, (double)client->seconds[last / 2],
          (double)client->seconds[last * 99 / 100]);
   return 0;
 }
 
-static int drive(struct server server, int count, int trips) {
+static int drive(struct server server, int count, int trips, bool is_idle) {
   struct client client = {.count = count, .why = "no memory"};
-  double seconds = -1;
+  double seconds = -1, cpu = 0, bytes;
   int status;
   client.connections = calloc((size_t)count, sizeof *client.connections);
   client.seconds = calloc((size_t)trips, sizeof *client.seconds);
   client.epoll = epoll_create1(0);
   if (client.connections != NULL && client.seconds != NULL &&
       connect_all(&client, server.port) &&
-      make_trips(&client, (uint64_t)(trips / 10 + 1)) >= 0)
+      make_trips(&client, (uint64_t)(trips / 10 + 1)) >= 0) {
+    cpu = cpu_time(server.pid);
     seconds = make_trips(&client, (uint64_t)trips);
-  status = report(&client, trips, seconds, floor_peak(server.pid));
+    cpu = cpu_time(server.pid) - cpu;
+  }
+  bytes = floor_memory(server.pid, is_idle ? "VmRSS" : "VmHWM");
+  if (is_idle)
+    bytes = (bytes - server.bytes) / count;
+  status = report(&client, trips, seconds, cpu, bytes);
   for (int i = 0; client.connections != NULL && i < count; i++)
     if (client.connections[i].fd > 0)
       close(client.connections[i].fd);
@@ -200,7 +225,7 @@ static int drive(struct server server, int count, int trips) {
   return status;
 }
 
-int floor_echo(int argc, char **argv) {
+static int run_echo(int argc, char **argv, bool is_idle) {
   int status = 1, count, trips;
   struct server server;
   if (argc < 5)
@@ -208,12 +233,18 @@ int floor_echo(int argc, char **argv) {
   count = atoi(argv[0]), trips = atoi(argv[1]);
   if (count < 1 || trips < 1)
     return 2;
+  if (is_idle && trips < count)
+    trips = count;
   floor_pin(0, atoi(argv[2]));
   server = start_server(argv + 4, atoi(argv[3]));
   if (server.pid > 0 && server.port > 0)
-    status = drive(server, count, trips);
+    status = drive(server, count, trips, is_idle);
   else
     fprintf(stderr, "floor: %s printed no port\n", argv[4]);
   stop_server(&server);
   return status;
 }
+
+int floor_echo(int argc, char **argv) { return run_echo(argc, argv, false); }
+
+int floor_idle(int argc, char **argv) { return run_echo(argc, argv, true); }

@@ -13,12 +13,14 @@ int floor_script(int argc, char **argv);
 
 /* Starts a server, drives it, ends it: see echo.c. */
 int floor_echo(int argc, char **argv);
+int floor_idle(int argc, char **argv);
 
 /* Starts a program again and again: see start.c. */
 int floor_start(int argc, char **argv);
 
-/* The peak of resident memory of process `pid` in bytes, 0 if unknown. */
-double floor_peak(int pid);
+/* A field of /proc/PID/status in bytes, 0 if unknown: "VmRSS" is what is
+ * resident, "VmHWM" its peak. */
+double floor_memory(int pid, const char *field);
 
 /* Binds process `pid` (0: this one) to one CPU, if `cpu` is not negative. */
 void floor_pin(int pid, int cpu);

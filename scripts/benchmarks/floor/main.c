@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-double floor_peak(int pid) {
+double floor_memory(int pid, const char *field) {
   char path[64], line[256];
+  size_t length = strlen(field);
   double kib = 0;
   FILE *file;
   snprintf(path, sizeof path, "/proc/%d/status", pid);
@@ -14,7 +15,8 @@ double floor_peak(int pid) {
   if (file == NULL)
     return 0;
   while (fgets(line, sizeof line, file) != NULL)
-    if (sscanf(line, "VmHWM: %lf", &kib) == 1)
+    if (strncmp(line, field, length) == 0 &&
+        sscanf(line + length, ": %lf", &kib) == 1)
       break;
   fclose(file);
   return kib * 1024;
@@ -33,14 +35,17 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-  } commands[] = {
-      {"run", floor_script}, {"echo", floor_echo}, {"start", floor_start}};
+  } commands[] = {{"run", floor_script},
+                  {"echo", floor_echo},
+                  {"idle", floor_idle},
+                  {"start", floor_start}};
   for (size_t i = 0; argc > 2 && i < sizeof commands / sizeof *commands; i++)
     if (strcmp(argv[1], commands[i].name) == 0)
       return commands[i].run(argc - 2, argv + 2);
   fprintf(stderr,
           "usage: bench_floor run SCRIPT ROW OPS TASKS\n"
-          "       bench_floor echo CONNECTIONS TRIPS CPU SERVER-CPU COMMAND\n"
+          "       bench_floor echo|idle CONNECTIONS TRIPS CPU SERVER-CPU "
+          "COMMAND...\n"
           "       bench_floor start TIMES COMMAND...\n");
   return 2;
 }

@@ -127,6 +127,7 @@ func mpmc(b *bench) (int, int) {
 // A channel for each subscriber, as Go has no broadcast of values.
 func broadcast(b *bench, k int) (int, int) {
 	each := b.share(k)
+	beside(b.tasks - 1)
 	b.tasks = k + 1
 	totals, channels := make([]int, k), make([]chan int, k)
 	var wg sync.WaitGroup

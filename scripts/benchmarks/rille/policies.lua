@@ -43,6 +43,7 @@ local function broadcast_to(k, row)
   return function(b)
     if not rille.broadcast then harness.skip(row, "this rille has no rille.broadcast") end
     local each, total = b:share(k), 0
+    local _ <close> = bystanders(b.tasks - 1)
     local hub = rille.broadcast{buffer = 16}
     rille.scope(function(s)
       for _ = 1, k do
