@@ -55,8 +55,8 @@ end
 
 --- The plain response with this text.
 function M.plain(text, extra)
-  return ("HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n%sContent-Length: %d\r\n\r\n%s")
-    :format(extra or "", #text, text)
+  return ("HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n%sContent-Length: %d\r\n"
+    .. "\r\n%s"):format(extra or "", #text, text)
 end
 
 --- The first line of a response.

@@ -61,7 +61,8 @@ describe("a body", function()
   end)
 
   it("may have a size in capitals, with zeros before it", function()
-    assert.equal(h.plain "0123456789abc", exchange(chunked_head .. "00D\r\n0123456789abc\r\n0\r\n\r\n", echo))
+    assert.equal(h.plain "0123456789abc",
+      exchange(chunked_head .. "00D\r\n0123456789abc\r\n0\r\n\r\n", echo))
   end)
 
   it("may come many times on a connection", function()
@@ -154,7 +155,8 @@ describe("a client that expects a 100", function()
   end)
 
   it("without a body gets none", function()
-    assert.equal(h.plain "", exchange(head("GET / HTTP/1.1", "Host: x", "Expect: 100-Continue"), echo))
+    local bytes = head("GET / HTTP/1.1", "Host: x", "Expect: 100-Continue")
+    assert.equal(h.plain "", exchange(bytes, echo))
   end)
 end)
 

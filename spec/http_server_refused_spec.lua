@@ -156,7 +156,9 @@ describe("the limit", function()
   end)
 
   it("of a target is max_url", function()
-    local function asking(size) return head("GET /" .. ("a"):rep(size - 1) .. " HTTP/1.1", "Host: x") end
+    local function asking(size)
+      return head("GET /" .. ("a"):rep(size - 1) .. " HTTP/1.1", "Host: x")
+    end
     assert.equal("200", h.status(exchange(asking(100), nil, {max_url = 100})))
     assert.equal("414", h.status(exchange(asking(101), never, {max_url = 100})))
   end)

@@ -24,7 +24,8 @@ local function parts(req) return req.method, req.url, req.path, req.query end
 
 describe("a request", function()
   it("has a method, a target, a path and a query", function()
-    assert.same({"DELETE", "/a/b?c=d&e", "/a/b", "c=d&e"}, {seen(asked("/a/b?c=d&e", "DELETE"), parts)})
+    assert.same({"DELETE", "/a/b?c=d&e", "/a/b", "c=d&e"},
+      {seen(asked("/a/b?c=d&e", "DELETE"), parts)})
   end)
 
   it("without a query has none, and an empty one is empty", function()
@@ -100,9 +101,10 @@ describe("a request", function()
   end)
 
   it("has decoded parameters, the first of each name", function()
-    local params = seen(asked "/?a=1&b=x%20y+z&a=2&c&=d&%41=%zz", function(req) return req:params() end)
+    local function ask(req) return req:params() end
+    local params = seen(asked "/?a=1&b=x%20y+z&a=2&c&=d&%41=%zz", ask)
     assert.same({a = "1", b = "x y z", c = "", [""] = "d", A = "%zz"}, params)
-    assert.same({}, seen(h.get, function(req) return req:params() end))
+    assert.same({}, seen(h.get, ask))
   end)
 
   it("tells what it is, and has no other fields", function()
@@ -244,7 +246,8 @@ describe("a connection", function()
     h.run(function()
       local server <close> = h.serve(echo_path)
       assert.equal("", h.talk(server, ""))
-      assert.same({1, 0, 0}, {server:stats().accepted, server:stats().requests, server:stats().refused})
+      local stats = server:stats()
+      assert.same({1, 0, 0}, {stats.accepted, stats.requests, stats.refused})
     end)
   end)
 
@@ -252,7 +255,8 @@ describe("a connection", function()
     h.run(function()
       local path = os.tmpname()
       os.remove(path)
-      local server <close> = assert(rille.http.serve("unix", path, function(req) return req.peer end))
+      local function peer(req) return req.peer end
+      local server <close> = assert(rille.http.serve("unix", path, peer))
       local conn <close> = assert(rille.net.connect("unix", path))
       conn:write(h.last)
       assert.equal(h.plain("", "Connection: close\r\n"), h.undated(conn:read_all()))

@@ -43,8 +43,7 @@ describe("a response", function()
       local conn <close> = h.connect(server)
       conn:write(h.last)
       local date = conn:read_all():match "\r\nDate: ([^\r]+)\r\n"
-      local t = os.date("!*t")
-      assert.matches(("^%%a%%a%%a, %%d%%d %%a%%a%%a %d %%d%%d:%%d%%d:%%d%%d GMT$"):format(t.year), date)
+      assert.matches("^%a%a%a, %d%d %a%a%a 20%d%d %d%d:%d%d:%d%d GMT$", date)
     end)
   end)
 
@@ -101,7 +100,7 @@ describe("a response", function()
 
   it("of 204 and 304 has neither body nor length", function()
     assert.equal("HTTP/1.1 204 No Content\r\n\r\n", response{status = 204})
-    assert.equal("HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\nHTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n",
+    assert.equal(("HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n"):rep(2),
       response({status = 304, headers = {ETag = "x"}, body = "dropped"}, h.get .. h.get))
     assert.equal("HTTP/1.1 204 No Content\r\n\r\n", made(function()
       return {status = 204, body = function() error "not asked for" end}
@@ -188,7 +187,10 @@ describe("a streamed response", function()
 
   it("to HEAD is not pulled, and closed", function()
     local closed = 0
-    local reader = {read = function() error "not asked for" end, close = function() closed = closed + 1 end}
+    local reader = {
+      read = function() error "not asked for" end,
+      close = function() closed = closed + 1 end,
+    }
     assert.equal(start .. start, made(function() return {body = reader} end,
       ("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"):rep(2)))
     assert.equal(2, closed)
@@ -219,7 +221,10 @@ describe("a streamed response", function()
     h.run(function()
       local closed = rille.event()
       local server <close> = h.serve(function()
-        return {body = {read = function() return ("x"):rep(65536) end, close = function() closed:set() end}}
+        return {body = {
+          read = function() return ("x"):rep(65536) end,
+          close = function() closed:set() end,
+        }}
       end, {on_error = "raise"})
       local conn = h.connect(server)
       conn:write(h.get)
@@ -247,7 +252,8 @@ describe("a streamed response", function()
 
   it("that gives something else than strings breaks off", function()
     local told
-    exchange(h.get, function() return {body = pieces(7)} end, {on_error = function(err) told = err end})
+    exchange(h.get, function() return {body = pieces(7)} end,
+      {on_error = function(err) told = err end})
     assert.equal("bad response: the body gives a number; strings expected", told)
   end)
 
@@ -265,9 +271,10 @@ end)
 
 describe("a handler's mistake", function()
   it("is a response of another type", function()
-    assert.equal("bad response: the handler returned a nil; a string or a table expected", mistake(nil))
-    assert.equal("bad response: the handler returned a number; a string or a table expected", mistake(404))
-    assert.equal("bad response: the handler returned a boolean; a string or a table expected", mistake(false))
+    local text = "bad response: the handler returned a %s; a string or a table expected"
+    assert.equal(text:format "nil", mistake(nil))
+    assert.equal(text:format "number", mistake(404))
+    assert.equal(text:format "boolean", mistake(false))
   end)
 
   it("is a status that is none", function()
@@ -306,7 +313,8 @@ describe("a handler's mistake", function()
       mistake{headers = {["transfer-encoding"] = "chunked"}, body = "0\r\n\r\n"})
     assert.equal("bad response: Content-Length is '4', but the body has 3 bytes",
       mistake{headers = {["Content-Length"] = "4"}, body = "abc"})
-    assert.matches("Content%-Length is 'x'", mistake{headers = {["Content-Length"] = "x"}, body = "abc"})
+    assert.matches("Content%-Length is 'x'",
+      mistake{headers = {["Content-Length"] = "x"}, body = "abc"})
   end)
 
   it("leaves the connection to the next request", function()

@@ -53,7 +53,8 @@ for name, stop in pairs{close = close, ["the cancellation of its scope"] = cance
     end)
 
     it("lets a request in its head finish", function()
-      assert.equal(h.plain("hello", "Connection: close\r\n"), stopped(h.get:sub(1, 10), busy, nil, nil,
+      local expected = h.plain("hello", "Connection: close\r\n")
+      assert.equal(expected, stopped(h.get:sub(1, 10), busy, nil, nil,
         function(server, conn, s)
           stop(server, conn, s)
           rille.shield(function() conn:write(h.get:sub(11)) end)
@@ -120,8 +121,8 @@ for name, stop in pairs{close = close, ["the cancellation of its scope"] = cance
 
     it("does not wait for a client that was refused and goes on sending", function()
       local bytes = head("POST / HTTP/1.1", "Host: x", "Content-Length: 9999999") .. "x"
-      stopped(bytes, function(stats) return stats.refused == 1 and stats.busy == 0 end, {grace = 100},
-        nil, stop)
+      local function refused(stats) return stats.refused == 1 and stats.busy == 0 end
+      stopped(bytes, refused, {grace = 100}, nil, stop)
     end)
   end)
 end
@@ -236,11 +237,13 @@ describe("a server", function()
       helper.raises(function() serve(1) end, "bad argument #1 to 'serve'")
       helper.raises(function() serve("::1", -1) end, "a port from 0 to 65535 expected")
       helper.raises(function() serve("::1", 0) end, "bad argument #3 to 'serve'")
-      helper.raises(function() serve("::1", 0, print, {max_heder = 1}) end, "did you mean 'max_header'")
+      helper.raises(function() serve("::1", 0, print, {max_heder = 1}) end,
+        "did you mean 'max_header'")
       helper.raises(function() serve("::1", 0, print, {max_header = 65537}) end,
         "option 'max_header': a whole number from 1 to 65536 expected, got 65537")
       helper.raises(function() serve("::1", 0, print, {max_body = -1}) end, "option 'max_body'")
-      helper.raises(function() serve("::1", 0, print, {idle_timeout = 0}) end, "option 'idle_timeout'")
+      helper.raises(function() serve("::1", 0, print, {idle_timeout = 0}) end,
+        "option 'idle_timeout'")
       helper.raises(function() serve("::1", 0, print, {on_error = "log"}) end, "option 'on_error'")
     end)
   end)

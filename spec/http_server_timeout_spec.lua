@@ -106,7 +106,8 @@ describe("body_timeout", function()
   end)
 
   it("ends a client that expects a 100 and sends nothing", function()
-    local got = stall(head("POST / HTTP/1.1", "Host: x", "Content-Length: 10", "Expect: 100-continue"), opts)
+    local got = stall(head("POST / HTTP/1.1", "Host: x", "Content-Length: 10",
+      "Expect: 100-continue"), opts)
     assert.equal("HTTP/1.1 100 Continue\r\n\r\n" .. refusal, got)
   end)
 end)

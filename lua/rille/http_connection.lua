@@ -208,8 +208,9 @@ local shielded = {name = "connection", shield = true}
 function M.serve(server, stream)
   local opts = server.opts
   local conn <close> = setmetatable({
-    server = server, stream = stream, state = streams.state(stream), text = "", at = 1, left = 0, busy = false, plain = false,
-    version = "1.1", keep = true, is_head = false, started = false,
+    server = server, stream = stream, state = streams.state(stream), text = "", at = 1,
+    left = 0, busy = false, plain = false, version = "1.1", keep = true, is_head = false,
+    started = false,
     parser = core.http_parser(server.library, opts.max_header, opts.max_url),
   }, conn_meta)
   server.conns[conn] = true

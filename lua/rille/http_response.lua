@@ -104,9 +104,8 @@ end
 
 -- The lines of the fields that a handler gives, and those that matter here.
 local function read_fields(headers)
-  local name, value = nil, nil
   if type(headers) == "table" and getmetatable(headers) == nil then
-    name, value = next(headers)
+    local name, value = next(headers)
     if name == nil then return "", {} end
     if next(headers, name) == nil and is_plain(name, value) then
       return name .. ": " .. value .. "\r\n", {[lower(name)] = value}
@@ -251,7 +250,9 @@ local function send_table(conn, response)
   if response.headers ~= nil then lines, given = read_fields(response.headers) end
   if given["transfer-encoding"] then misuse "Transfer-Encoding is the server's to choose" end
   if given.connection and lower(given.connection):find "close" then conn.keep = false end
-  if not given["content-type"] and body ~= nil and may_have_body(status) then lines = lines .. TEXT end
+  if body ~= nil and may_have_body(status) and not given["content-type"] then
+    lines = lines .. TEXT
+  end
   if is_list(body) then body = join(body) end
   if body ~= nil and type(body) ~= "string" then
     return send_stream(conn, status, lines, given, body)

@@ -80,7 +80,7 @@ end
 
 local function show(conn, method, path, body)
   local status, head = ask(conn, method, path, body)
-  print(method, path, status, (read_body(conn, head):gsub("\n", ";")))
+  print(method, path, status .. ":" .. read_body(conn, head):gsub("\n", ";"))
 end
 
 -- Watches until the server ends the news.
@@ -114,13 +114,13 @@ rille.scope(function(s)
 end)
 print "the server has ended"
 
--- expect: PUT	/notes/sea	201	
--- expect: PUT	/notes/crater	201	
--- expect: PUT	/notes/crater	204	
--- expect: GET	/notes/crater	200	Copernicus
--- expect: GET	/notes	200	crater;sea;
--- expect: GET	/notes/rille	404	/notes/rille: no such note;
--- expect: DELETE	/notes/sea	405	GET or PUT;
--- expect: PUT	/notes/long	413	Content Too Large;
+-- expect: PUT	/notes/sea	201:
+-- expect: PUT	/notes/crater	201:
+-- expect: PUT	/notes/crater	204:
+-- expect: GET	/notes/crater	200:Copernicus
+-- expect: GET	/notes	200:crater;sea;
+-- expect: GET	/notes/rille	404:/notes/rille: no such note;
+-- expect: DELETE	/notes/sea	405:GET or PUT;
+-- expect: PUT	/notes/long	413:Content Too Large;
 -- expect: watched	sea was written;crater was written;crater was written;
 -- expect: the server has ended

@@ -281,7 +281,7 @@ scenario("http requests", function()
     .. "3;e=f\r\nabc\r\n20\r\n" .. ("x"):rep(32) .. "\r\n0\r\nG: h\r\n\r\n"
   local got, library = {}, core.http_library()
   for size = 5, 45, 10 do
-    local parser, at = core.http_parser(library, 1000, 100), 1
+    local parser, at = core.http_parser(library, 1000, 100), nil
     local length, stop, method, path, query
     for upto = size, #bytes + size, size do
       stop, method, path, query, length = core.http_head(parser, bytes:sub(1, upto), 1)

@@ -3,8 +3,8 @@ peers.lua - who is measured: their commands, and whether they are here.
 
 A peer is {name, title, command, echo, http, environment, cpus, version, absent}:
 `command` runs a row when ROW OPS TASKS WARM are put behind it; `echo` is the
-echo server, `http` the HTTP server; `absent` says what is missing. Every program has one CPU, and Go
-with GOMAXPROCS=2 has all of them.
+echo server, `http` the HTTP server; `absent` says what is missing. Every
+program has one CPU, and Go with GOMAXPROCS=2 has all of them.
 ]]
 local shell = require "shell"
 
@@ -34,8 +34,9 @@ end
 -- o: rille, floor, go (paths of programs), here (the folder of the programs)
 local function describe(o)
   local command, echo = scripts(o.here .. "/rille", o.rille)
-  local go = {title = "Go", command = {o.go}, echo = {o.go, "echo"}, http = {o.go, "http"}, package = "golang-go",
-    environment = "GOMAXPROCS=1", version = "test -x " .. shell.quote(o.go) .. " && go version"}
+  local go = {title = "Go", command = {o.go}, echo = {o.go, "echo"},
+    http = {o.go, "http"}, package = "golang-go", environment = "GOMAXPROCS=1",
+    version = "test -x " .. shell.quote(o.go) .. " && go version"}
   local tarantool, tarantool_echo = scripts(o.here .. "/tarantool", "tarantool")
   return {
     rille = {title = "rille", command = command, echo = echo,
