@@ -281,13 +281,14 @@ scenario("http requests", function()
     .. "3;e=f\r\nabc\r\n20\r\n" .. ("x"):rep(32) .. "\r\n0\r\nG: h\r\n\r\n"
   local got, library = {}, core.http_library()
   for size = 5, 45, 10 do
-    local parser, at = core.http_parser(library, 1000, 100), nil
+    local parser = core.http_parser(library, 1000, 100)
     local length, stop, method, path, query
     for upto = size, #bytes + size, size do
       stop, method, path, query, length = core.http_head(parser, bytes:sub(1, upto), 1)
       if stop then break end
     end
-    got[#got + 1], at = text(method, path, query, length), stop
+    local at = stop
+    got[#got + 1] = text(method, path, query, length)
     repeat
       local next_at, piece, ended = core.http_chunk(parser, bytes, at)
       got[#got + 1], at = piece, next_at
