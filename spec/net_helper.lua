@@ -1,18 +1,23 @@
 -- What the specs of rille.net share: runs on the real clock that fail on a
--- handle left open, and pairs of connected streams.
+-- handle or a descriptor left open, and pairs of connected streams.
 local rille = require "rille"
 local helper = require "spec.helper"
+local sys = require "spec.sys_helper"
 
 local net = require "rille.net"
 
 local M = {}
 
--- Runs `fn` in a scope of its own; nothing may be left, handles included.
+-- Runs `fn` in a scope of its own; nothing may be left, handles and descriptors
+-- included.
 function M.run(fn)
+  local before = sys.descriptors()
   return helper.run({clock = "real"}, function()
     local results = table.pack(rille.scope(fn))
     local leaks = rille.testing.leaks()
     if leaks[1] then error(("left behind: %s %s"):format(leaks[1].kind, leaks[1].name), 0) end
+    local after = sys.descriptors()
+    if after ~= before then error("left open, of\n" .. after .. "\nbefore\n" .. before, 0) end
     return table.unpack(results, 1, results.n)
   end)
 end

@@ -9,7 +9,7 @@ local sys = {}
 
 local binary = os.getenv "RILLE_BINARY" or "build/rille"
 
--- Numbers of the open descriptors and what they are.
+--- The open descriptors, one a line: the number and what it is.
 local function descriptors()
   local list = {}
   for name in uv.fs_scandir_next, uv.fs_scandir "/proc/self/fd" do
@@ -33,6 +33,8 @@ local function children()
   end
   return table.concat(list, "\n")
 end
+
+sys.descriptors = descriptors
 
 local function handles()
   return #rille.testing.leaks()

@@ -225,7 +225,7 @@ function rows.sleepers(b)
   in_loop(function(loop)
     for _ = 1, b.ops do
       loop:wrap(function()
-        cqueues.sleep(1)
+        cqueues.sleep(b.ops * 1e-5)
         woken = woken + 1
       end)
     end

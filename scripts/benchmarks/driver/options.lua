@@ -72,7 +72,7 @@ function options.read(args, peer_names)
     if o[key] == nil then o[key] = value end
   end
   -- What building has taken (`spent`, seconds) is part of the minute.
-  o.budget = math.max(o.budget - (o.spent or 0), math.min(o.budget, 25))
+  o.budget = math.max(o.budget - (o.spent or 0), math.min(o.budget, 20))
   return o
 end
 

@@ -97,7 +97,7 @@ function rows.sleepers(b)
   local woken = 0
   for _ = 1, b.ops do
     local timer = uv.new_timer()
-    timer:start(1000, 0, function()
+    timer:start(b.ops // 100, 0, function()
       timer:close()
       woken = woken + 1
     end)

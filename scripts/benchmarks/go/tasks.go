@@ -145,7 +145,7 @@ func sleepers(b *bench) (int, int) {
 	wg.Add(b.ops)
 	for i := 0; i < b.ops; i++ {
 		go func() {
-			time.Sleep(time.Second)
+			time.Sleep(time.Duration(b.ops) * 10 * time.Microsecond)
 			atomic.AddInt64(&woken, 1)
 			wg.Done()
 		}()

@@ -162,6 +162,35 @@ rows.timeout = async (b) => {
   return [total, sum(b.ops)];
 };
 
+// A number and the promises of those who wait.
+class Semaphore {
+  constructor(free) {
+    Object.assign(this, { free, waiting: [] });
+  }
+
+  async acquire() {
+    if (this.free > 0) this.free--;
+    else await new Promise((resolve) => { this.waiting.push(resolve); });
+  }
+
+  release() {
+    const next = this.waiting.shift();
+    if (next) next();
+    else this.free++;
+  }
+}
+
+rows.semaphore = async (b) => {
+  const permits = new Semaphore(4);
+  let count = 0;
+  for (let i = 0; i < b.ops; i++) {
+    await permits.acquire();
+    count++;
+    permits.release();
+  }
+  return [count, b.ops];
+};
+
 rows.generator = async (b) => {
   async function* values() {
     for (let i = 1; i <= b.ops; i++) yield i;
@@ -195,7 +224,7 @@ rows.cancel = async (b) => {
 rows.sleepers = async (b) => {
   let woken = 0;
   await all(b.ops, async () => {
-    await sleep(1000);
+    await sleep(b.ops / 100);
     woken++;
   });
   return [woken, b.ops];

@@ -4,10 +4,11 @@ local resident = require "harness".resident
 
 local rows = {}
 
--- b.ops tasks sleep for a second each (for less where it is only tried out); the
--- time from the first start to the last end, and the peak of memory.
+-- b.ops tasks sleep, for 10 us for each that there is, so that all sleep at the
+-- same time; the time from the first start to the last end, and the peak of
+-- memory.
 function rows.sleepers(b)
-  local woken, seconds = 0, b.ops < 1000 and 0.001 or 1
+  local woken, seconds = 0, b.ops * 1e-5
   local function body()
     rille.sleep(seconds)
     woken = woken + 1

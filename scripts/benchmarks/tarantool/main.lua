@@ -172,7 +172,7 @@ end
 function rows.sleepers(b)
   local woken = 0
   all(b.ops, function()
-    fiber.sleep(1)
+    fiber.sleep(b.ops * 1e-5)
     woken = woken + 1
   end)
   return woken, b.ops
