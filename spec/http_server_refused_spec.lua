@@ -146,6 +146,14 @@ describe("the limit", function()
     assert.equal("431", h.status(exchange(sized(501), never, {max_header = 500})))
   end)
 
+  it("of headers is 256, Host included", function()
+    local function with(n)
+      return head("GET / HTTP/1.1", "Host: x", ("A:\r\n"):rep(n - 1) .. "B:")
+    end
+    assert.equal("200", h.status(exchange(with(255), nil)))
+    assert.equal("431", h.status(exchange(with(256), never)))
+  end)
+
   it("of a head holds before its end has come", function()
     local bytes = head("GET / HTTP/1.1", "Host: x", "A: " .. ("a"):rep(600)):sub(1, -3)
     assert.equal("431", h.status(exchange(bytes, never, {max_header = 500})))

@@ -21,12 +21,12 @@
  * are tokens; there is one Host, one length, and no other coding than chunked.
  */
 #include "bind.h"
+#include "http_fields.h"
 
 #ifdef HAVE_HTTP_PARSER
 #include <http_parser.h>
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 
 /* In the order of `names` below. */
 struct http_functions {
@@ -70,24 +70,12 @@ struct rl_http_parser {
   uint64_t body, framing;     /* bytes of chunks so far, and around them */
 };
 
-/* What the fields of a head say about the message. */
-struct fields {
-  int hosts, lengths, codings;
-  bool chunked, expects;
-};
-
-/* Why a request is refused. */
-struct refusal {
-  int status;
-  const char *reason;
-};
-
 static const struct rl_type library_type = {
     "http library", sizeof(struct rl_http_library), NULL, NULL};
 static const struct rl_type parser_type = {
     "http parser", sizeof(struct rl_http_parser), NULL, NULL};
 
-static const struct refusal accepted = {0, NULL};
+static const struct rl_http_refusal accepted = {0, NULL};
 
 /* Callbacks */
 
@@ -172,104 +160,23 @@ static bool lines_hold(struct rl_http_parser *parser, const char *bytes,
   return true;
 }
 
-/* A byte of a token: letters, digits and !#$%&'*+-.^_`|~ (RFC 9110, 5.6.2). */
-static bool is_token(unsigned char byte) {
-  static const uint32_t bits[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
-  return bits[byte >> 5] >> (byte & 31) & 1;
-}
-
-static bool is_value(const char *bytes, size_t size) {
-  for (size_t i = 0; i < size; i++) {
-    unsigned char byte = (unsigned char)bytes[i];
-    if ((byte < ' ' && byte != '\t') || byte == 0x7f)
-      return false;
-  }
-  return true;
-}
-
-static bool is_word(const char *text, size_t size, const char *word) {
-  return size == strlen(word) && strncasecmp(text, word, size) == 0;
-}
-
-static bool is_number(const char *text, size_t size) {
-  size_t i = 0;
-  while (i < size && text[i] >= '0' && text[i] <= '9')
-    i++;
-  return i == size && size > 0;
-}
-
-/* Notes a field if it matters here; false if it is wrong. */
-static bool note_field(struct fields *fields, const char *name,
-                       size_t name_size, const char *value, size_t size) {
-  if (is_word(name, name_size, "host")) {
-    fields->hosts++;
-  } else if (is_word(name, name_size, "expect")) {
-    fields->expects = is_word(value, size, "100-continue");
-    return fields->expects;
-  } else if (is_word(name, name_size, "content-length")) {
-    fields->lengths++;
-    return is_number(value, size);
-  } else if (is_word(name, name_size, "transfer-encoding")) {
-    fields->codings++;
-    fields->chunked = is_word(value, size, "chunked");
-  }
-  return true;
-}
-
-static bool is_blank(char byte) { return byte == ' ' || byte == '\t'; }
-
-/* Takes the line from `at` to `end`, its CR, as a field. */
-static struct refusal scan_field(struct fields *fields, const char *at,
-                                 const char *end) {
-  const char *colon = at, *value;
-  while (colon < end && is_token((unsigned char)*colon))
-    colon++;
-  if (colon == at || colon == end || *colon != ':')
-    return (struct refusal){400, "a header name is malformed"};
-  value = colon + 1;
-  while (value < end && is_blank(*value))
-    value++;
-  while (end > value && is_blank(end[-1]))
-    end--;
-  if (!is_value(value, (size_t)(end - value)))
-    return (struct refusal){400, "a header has a control character"};
-  if (!note_field(fields, at, (size_t)(colon - at), value,
-                  (size_t)(end - value)))
-    return is_word(at, (size_t)(colon - at), "expect")
-               ? (struct refusal){417, "only 100-continue can be expected"}
-               : (struct refusal){400, "Content-Length is malformed"};
-  return accepted;
-}
-
-/* The same for all lines after the first of a head whose lines hold. */
-static struct refusal scan_fields(struct fields *fields, const char *head,
-                                  size_t size) {
-  const char *end = head + size, *line = head, *cr;
-  struct refusal refusal = accepted;
-  bool first = true;
-  while (refusal.status == 0 && line < end &&
-         (cr = memchr(line, '\r', (size_t)(end - line))) != NULL) {
-    if (cr > line && !first)
-      refusal = scan_field(fields, line, cr);
-    first = first && cr == line; /* empty lines may come before it */
-    line = cr + 2;
-  }
-  return refusal;
-}
-
-static struct refusal check_coding(const struct rl_http_parser *parser,
-                                   const struct fields *fields) {
+static struct rl_http_refusal
+check_coding(const struct rl_http_parser *parser,
+             const struct rl_http_fields *fields) {
   bool chunked = parser->core.flags & F_CHUNKED;
   if (fields->codings == 0)
     return accepted;
   if (parser->core.http_minor == 0)
-    return (struct refusal){400, "HTTP/1.0 has no Transfer-Encoding"};
+    return (struct rl_http_refusal){400, "HTTP/1.0 has no Transfer-Encoding"};
   if (fields->lengths > 0)
-    return (struct refusal){400, "both Content-Length and Transfer-Encoding"};
+    return (struct rl_http_refusal){
+        400, "both Content-Length and Transfer-Encoding"};
   if (fields->codings > 1 || !chunked)
-    return (struct refusal){400, "Transfer-Encoding does not end in chunked"};
+    return (struct rl_http_refusal){
+        400, "Transfer-Encoding does not end in chunked"};
   if (!fields->chunked)
-    return (struct refusal){501, "no Transfer-Encoding but chunked is known"};
+    return (struct rl_http_refusal){
+        501, "no Transfer-Encoding but chunked is known"};
   return accepted;
 }
 
@@ -279,7 +186,7 @@ static bool line_holds(const struct rl_http_parser *parser, const char *head,
                        size_t size) {
   const char *url = head + parser->url, *end = head + size;
   const char *at = url + parser->url_size;
-  if (!is_value(url, parser->url_size) ||
+  if (!rl_http_is_value(url, parser->url_size) ||
       memchr(url, '\t', parser->url_size) != NULL)
     return false;
   while (at < end && *at == ' ')
@@ -289,42 +196,43 @@ static bool line_holds(const struct rl_http_parser *parser, const char *head,
 }
 
 /* Whether a head that is complete makes a request. */
-static struct refusal check_head(struct rl_http_parser *parser,
-                                 struct fields *fields, const char *head,
-                                 size_t size) {
+static struct rl_http_refusal check_head(struct rl_http_parser *parser,
+                                         struct rl_http_fields *fields,
+                                         const char *head, size_t size) {
   const http_parser *core = &parser->core;
-  struct refusal refusal;
+  struct rl_http_refusal refusal;
   if (core->http_major != 1)
-    return (struct refusal){505, "only HTTP/1 is spoken here"};
+    return (struct rl_http_refusal){505, "only HTTP/1 is spoken here"};
   if (!line_holds(parser, head, size))
-    return (struct refusal){400, "the request line is malformed"};
-  refusal = scan_fields(fields, head, size);
+    return (struct rl_http_refusal){400, "the request line is malformed"};
+  refusal = rl_http_scan_fields(fields, head, size);
   if (refusal.status != 0)
     return refusal;
   if (fields->hosts > 1 || (fields->hosts == 0 && core->http_minor > 0))
-    return (struct refusal){400, "there must be one Host"};
+    return (struct rl_http_refusal){400, "there must be one Host"};
   if (fields->lengths > 1)
-    return (struct refusal){400, "more than one Content-Length"};
+    return (struct rl_http_refusal){400, "more than one Content-Length"};
   return check_coding(parser, fields);
 }
 
 /* What a parser's error means, found at `byte`. */
-static struct refusal explain(const struct rl_http_parser *parser, char byte) {
+static struct rl_http_refusal explain(const struct rl_http_parser *parser,
+                                      char byte) {
   enum http_errno error = HTTP_PARSER_ERRNO(&parser->core);
   if (error == HPE_INVALID_METHOD &&
-      (byte == ' ' || is_token((unsigned char)byte)))
-    return (struct refusal){501, "unknown method"};
+      (byte == ' ' || rl_http_is_token((unsigned char)byte)))
+    return (struct rl_http_refusal){501, "unknown method"};
   if (error == HPE_HEADER_OVERFLOW)
-    return (struct refusal){431, "the head is too large"};
-  return (struct refusal){400, parser->call->error(error)};
+    return (struct rl_http_refusal){431, "the head is too large"};
+  return (struct rl_http_refusal){400, parser->call->error(error)};
 }
 
-static struct refusal check_size(const struct rl_http_parser *parser,
-                                 size_t size) {
+static struct rl_http_refusal check_size(const struct rl_http_parser *parser,
+                                         size_t size) {
   if (parser->url_size > parser->max_url)
-    return (struct refusal){414, "the target is too long"};
+    return (struct rl_http_refusal){414, "the target is too long"};
   if (size > parser->max_head)
-    return (struct refusal){431, "the head is too large"};
+    return (struct rl_http_refusal){431, "the head is too large"};
   return accepted;
 }
 
@@ -389,7 +297,7 @@ static int l_http_parser(lua_State *L) {
 }
 
 /* Pushes nil, the status and the reason. The parser is dead. */
-static int push_refusal(lua_State *L, struct refusal refusal) {
+static int push_refusal(lua_State *L, struct rl_http_refusal refusal) {
   lua_pushnil(L);
   lua_pushinteger(L, refusal.status);
   lua_pushstring(L, refusal.reason);
@@ -496,8 +404,8 @@ static int l_http_head(lua_State *L) {
   size_t size, used;
   const char *head = check_bytes(L, &size);
   struct rl_http_parser *parser = take_parser(L, IN_HEAD);
-  struct fields fields = {0};
-  struct refusal refusal;
+  struct rl_http_fields fields = {0};
+  struct rl_http_refusal refusal;
   bool complete;
   if (size <= parser->seen)
     return push_incomplete(L, parser);
@@ -513,7 +421,7 @@ static int l_http_head(lua_State *L) {
       (used > size ||
        !lines_hold(parser, head + parser->seen, used - parser->seen) ||
        (complete && parser->last != '\n')))
-    refusal = (struct refusal){400, "lines must end with CR LF"};
+    refusal = (struct rl_http_refusal){400, "lines must end with CR LF"};
   if (refusal.status == 0 && complete)
     refusal = check_head(parser, &fields, head, used);
   if (refusal.status != 0)
@@ -560,7 +468,7 @@ static int l_http_chunk(lua_State *L) {
       return push_refusal(L, explain(parser, '\0'));
     if (!chunk_holds(parser, bytes, used, paused))
       return push_refusal(
-          L, (struct refusal){400, "the chunked body is malformed"});
+          L, (struct rl_http_refusal){400, "the chunked body is malformed"});
   }
   lua_pushinteger(L, luaL_checkinteger(L, 3) + (lua_Integer)used);
   if (parser->piece_size > 0)

@@ -79,7 +79,7 @@ end
 local function wait_head(conn, deadline)
   local opts = conn.server.opts
   local seconds = deadline and deadline - rille.now()
-    or conn.request and opts.idle_timeout or opts.header_timeout
+    or conn.request ~= nil and opts.idle_timeout or opts.header_timeout
   local ok = requests.more(conn, seconds)
   if ok == false and deadline then refuse(conn, 408) end
   return ok
@@ -135,6 +135,7 @@ local function converse(conn)
   while not server.closing do
     if conn.at > #conn.text then
       conn.text, conn.at, conn.busy = "", 1, false
+      if conn.request then conn.request = false end -- it is not to be kept
     else
       core.checkpoint()
     end
