@@ -410,14 +410,14 @@ function model.after(seconds)
 end
 
 local function alarm_case(alarm)
-  local function take_it()
+  local function take_alarm()
     alarm.taken = true
     return true
   end
   return {
     queue = alarm.queue,
     ready = function() return not alarm.taken and alarm.due <= now() end,
-    take = take_it,
+    take = take_alarm,
     start = function(place)
       if alarm.taken then return end
       place.timer = start_timer(alarm.due, function()
@@ -429,24 +429,24 @@ local function alarm_case(alarm)
 end
 
 local function send_case(channel, value)
-  local function take()
+  local function take_value()
     local fate = channel:offer(value)
     if fate == "closed" then raise "closed" end
     if fate == "error" then return nil, { kind = "full" } end
     return true
   end
-  return { queue = channel.senders, value = value, take = take,
+  return { queue = channel.senders, value = value, take = take_value,
     sends = channel,
     ready = function() return channel:foresee() ~= "wait" end }
 end
 
 local function recv_case(channel)
-  local function take()
+  local function take_value()
     local value = channel:take()
     if value then return value end
     return nil, { kind = "closed" }
   end
-  return { queue = channel.receivers, take = take,
+  return { queue = channel.receivers, take = take_value,
     ready = function() return channel.buffer[1] or channel.senders[1] or channel.closed end }
 end
 

@@ -515,7 +515,10 @@ local function describe_fields(op)
   local parts = {}
   for _, key in ipairs { "kind", "at", "value", "count", "on", "timeout", "shield", "goes_on",
     "daemon", "default", "ordered", "catch" } do
-    if op[key] ~= nil and op[key] ~= false then table.insert(parts, key .. "=" .. tostring(op[key])) end
+    local value = op[key]
+    if value or key == "on" and value == false then
+      table.insert(parts, key .. "=" .. tostring(value))
+    end
   end
   if op.list then table.insert(parts, "{" .. table.concat(op.list, ",") .. "}") end
   for _, case in ipairs(op.cases or {}) do
