@@ -1,4 +1,5 @@
 -- http_server_response_spec.lua - what a handler may return, and its bytes.
+local rille = require "rille"
 local h = require "spec.http_helper"
 
 local exchange = h.exchange
@@ -11,6 +12,14 @@ end
 -- The same for what is made in the run.
 local function made(make, request)
   return exchange(request or h.get, make)
+end
+
+-- The engine's own functions.
+local core
+
+for i = 1, 9 do
+  local name, value = debug.getupvalue(rille.timeout, i)
+  if name == "core" then core = value end
 end
 
 local TEXT = "Content-Type: text/plain; charset=utf-8\r\n"
@@ -97,6 +106,11 @@ describe("a response", function()
       response({body = {"a", "bc"}}, head))
   end)
 
+  it("to HEAD may tell the length of a body that is not made", function()
+    assert.equal("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+      response({headers = {["Content-Length"] = 1000000}}, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"))
+  end)
+
   it("of 204 and 304 has neither body nor length", function()
     assert.equal("HTTP/1.1 204 No Content\r\n\r\n", response{status = 204})
     assert.equal(("HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n"):rep(2),
@@ -138,6 +152,13 @@ describe("a handler's mistake", function()
       {Location = "/\r\n", B = "c"},
     } do
       assert.matches("bad .*header", tostring(mistake{headers = headers, body = "x"}))
+    end
+  end)
+
+  it("is a line break in headers that another server has sent", function()
+    for _, value in ipairs{"a\rb", "a\nb", "a\0b"} do
+      local received = core.received_headers{{"A", value}}
+      assert.matches("line break or a zero byte in header A", mistake{headers = received})
     end
   end)
 

@@ -102,6 +102,13 @@ local function is_plain(name, value)
     and find(name, "^[%w-]+$") and not find(value, "%c") and not hidden[lower(name)]
 end
 
+-- What another server has sent may be given on, so headers are not safe either.
+local function check_field(name, value)
+  local wrong = core.bad_token(name)
+  if wrong then misuse("a bad header name: %s", wrong) end
+  if find(value, "[\r\n\0]") then misuse("a line break or a zero byte in header %s", name) end
+end
+
 -- The lines of the fields that a handler gives, and those that matter here.
 local function read_fields(headers)
   if type(headers) == "table" and getmetatable(headers) == nil then
@@ -113,6 +120,7 @@ local function read_fields(headers)
   end
   local lines, given = {}, {}
   for key, text in core.headers(headers):pairs() do
+    check_field(key, text)
     local known = lower(key)
     if minded[known] then given[known] = text end
     if not hidden[known] then lines[#lines + 1] = key .. ": " .. text .. "\r\n" end
@@ -125,6 +133,23 @@ local function check_length(given, size)
   if length and (not length:find "^%d+$" or math.tointeger(tonumber(length)) ~= size) then
     misuse("Content-Length is '%s', but the body has %d bytes", length, size)
   end
+end
+
+-- How many bytes are announced, or nil.
+local function announced(given)
+  local length = given["content-length"]
+  if not length then return nil end
+  local n = length:find "^%d+$" and math.tointeger(tonumber(length))
+  return n or misuse("Content-Length is '%s'", length)
+end
+
+-- The size to announce. What a handler says of the body that GET would get is
+-- true.
+local function body_size(conn, given, body)
+  if body == nil and conn.is_head and given["content-length"] then return announced(given) end
+  local size = #(body or "")
+  check_length(given, size)
+  return size
 end
 
 -- Whole responses ----------------------------------------------------------
@@ -140,28 +165,19 @@ local function write(conn, data)
   return streams.push(conn.state, data, conn.server.opts.write_timeout)
 end
 
--- Sends a body with its head; `lines` are all other fields.
-local function send_whole(conn, status, lines, body, dated)
+-- Sends a body of `size` bytes with its head, or a head alone if that is nil;
+-- `lines` are the beginning and the handler's fields.
+local function send_whole(conn, lines, body, size)
   requests.settle(conn)
-  local start = beginning(status, dated)
-  if not may_have_body(status) then
-    return write(conn, start .. lines .. connection_line(conn) .. "\r\n")
-  end
-  local head = start .. lines .. connection_line(conn) .. "Content-Length: " .. #body .. "\r\n\r\n"
+  local head = lines .. connection_line(conn)
+  if not size then return write(conn, head .. "\r\n") end
+  head = head .. "Content-Length: " .. size .. "\r\n\r\n"
   if conn.is_head then return write(conn, head) end
   if #body > BIG then return write(conn, {head, body}) end
   return write(conn, head .. body)
 end
 
 -- Streamed responses -------------------------------------------------------
-
--- How many bytes are announced, or nil.
-local function announced(given)
-  local length = given["content-length"]
-  if not length then return nil end
-  local n = length:find "^%d+$" and math.tointeger(tonumber(length))
-  return n or misuse("Content-Length is '%s'", length)
-end
 
 -- How the body is sent: what the head says of it.
 local function framing_line(conn, length)
@@ -257,9 +273,8 @@ local function send_table(conn, response)
   if body ~= nil and type(body) ~= "string" then
     return send_stream(conn, status, lines, given, body)
   end
-  body = body or ""
-  check_length(given, #body)
-  return send_whole(conn, status, lines, body, given.date)
+  return send_whole(conn, beginning(status, given.date) .. lines, body or "",
+    may_have_body(status) and body_size(conn, given, body) or nil)
 end
 
 -- The head of a text that is sent to a client of HTTP/1.1 which stays.
@@ -281,7 +296,9 @@ end
 -- did not take it. Raises for what is no response: then nothing was written,
 -- unless conn.started says so. Suspends.
 function M.send(conn, response)
-  if type(response) == "string" then return send_whole(conn, 200, TEXT, response) end
+  if type(response) == "string" then
+    return send_whole(conn, beginning(200) .. TEXT, response, #response)
+  end
   if type(response) ~= "table" then
     misuse("the handler returned a %s; a string or a table expected", type(response))
   end
@@ -291,7 +308,7 @@ end
 --- Sends a response of the server's own. Suspends.
 function M.send_status(conn, status, detail)
   local text = reasons[status] .. (detail and ": " .. detail or "") .. "\n"
-  return send_whole(conn, status, TEXT, text)
+  return send_whole(conn, beginning(status) .. TEXT, text, #text)
 end
 
 return M

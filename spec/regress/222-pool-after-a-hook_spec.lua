@@ -35,7 +35,8 @@ describe("a worker pool", function()
     run(function()
       local stats
       local err = continue(function()
-        local pool = rille.worker_pool { workers = 2, results = 1, handler = function(j) return j end }
+        local pool = rille.worker_pool { workers = 2, results = 1,
+          handler = function(j) return j end }
         pool:results():close()
         for i = 1, 5 do pool:submit(i) end
         pool:close()
