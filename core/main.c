@@ -26,6 +26,7 @@
 
 static const char usage[] =
     "usage: rille [options] [script [args]]\n"
+    "without a script: interactive mode, or the standard input\n"
     "  -e stat      execute string 'stat', with `rille` as a global\n"
     "  -i           enter interactive mode after executing 'script'\n"
     "  -l mod       require library 'mod' into global 'mod'\n"

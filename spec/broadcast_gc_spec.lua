@@ -168,7 +168,7 @@ describe("the collector", function()
       end
       return helper.heap()
     end
-    local before = churn(20000) -- so many names may double the table of strings
+    local before = churn(20000) -- the same work: Lua's table of strings has its size
     assert.is_true(churn(20000) - before < 16)
   end)
 end)

@@ -21,7 +21,7 @@ local function descriptors()
   return table.concat(list, "\n")
 end
 
--- Our children, zombies included: "pid state".
+-- Our children: their numbers, and which are zombies.
 local function children()
   local list, me = {}, tostring(math.tointeger(uv.os_getpid()))
   for name in uv.fs_scandir_next, uv.fs_scandir "/proc" do
@@ -29,7 +29,7 @@ local function children()
     local text = file and file:read "a"
     if file then file:close() end
     local state, parent = (text or ""):match "%) (%a) (%d+)"
-    if parent == me then list[#list + 1] = name .. " " .. state end
+    if parent == me then list[#list + 1] = name .. (state == "Z" and " zombie" or "") end
   end
   return table.concat(list, "\n")
 end
@@ -48,15 +48,27 @@ rille.run(function()
   rille.process.run {"true"}
 end)
 
-local function finish(before, ok, ...)
-  if not ok then error((...), 0) end
+--- What this process has of the system: descriptors, children, handles.
+function sys.resources()
+  return {descriptors(), children(), handles()}
+end
+
+--- Lets libuv close what is closing, then compares. Returns what is wrong, or
+-- nil. Only outside a run.
+function sys.compare(before)
   rille.run(function() rille.yield() end) -- libuv closes handles in its next turn
-  local after = {descriptors(), children(), handles()}
+  local after = sys.resources()
   for i, what in ipairs {"descriptors", "children", "handles"} do
     if before[i] ~= after[i] then
-      error(("%s left behind: before\n%s\nafter\n%s"):format(what, before[i], after[i]), 0)
+      return ("%s left behind: before\n%s\nafter\n%s"):format(what, before[i], after[i])
     end
   end
+end
+
+local function finish(before, ok, ...)
+  if not ok then error((...), 0) end
+  local wrong = sys.compare(before)
+  if wrong then error(wrong, 0) end
   return ...
 end
 
@@ -64,7 +76,7 @@ end
 -- says otherwise.
 function sys.run(opts, fn)
   if not fn then opts, fn = {clock = "real"}, opts end
-  local before = {descriptors(), children(), handles()}
+  local before = sys.resources()
   return finish(before, pcall(helper.run, opts, function()
     local dir <close> = assert(rille.fs.temp_dir())
     return fn(dir:path())

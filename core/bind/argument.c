@@ -18,8 +18,20 @@
 
 #define SHOWN 40 /* characters of a string that a message shows */
 
-static bool is_ours(const lua_Debug *frame) {
-  return strncmp(frame->source, "@rille.", 7) == 0;
+/* A script has an extension: rille.lua and rille.own.lua are not ours. */
+bool rl_names_part(const char *text, char end) {
+  static const char start[] = "rille.",
+                    letters[] = "abcdefghijklmnopqrstuvwxyz_";
+  const char *name = text + strlen(start);
+  size_t length;
+  if (strncmp(text, start, strlen(start)) != 0)
+    return false;
+  length = strspn(name, letters);
+  return name[length] == end && !(length == 3 && memcmp(name, "lua", 3) == 0);
+}
+
+bool rl_is_ours(const lua_Debug *frame) {
+  return frame->source[0] == '@' && rl_names_part(frame->source + 1, 0);
 }
 
 /* Pushes "file:line: " of the nearest frame that is not of the engine. */
@@ -27,7 +39,7 @@ static void push_place(lua_State *L) {
   lua_Debug frame;
   for (int level = 1; lua_getstack(L, level, &frame); level++) {
     lua_getinfo(L, "Sl", &frame);
-    if (frame.currentline > 0 && !is_ours(&frame)) {
+    if (frame.currentline > 0 && !rl_is_ours(&frame)) {
       lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
       return;
     }
@@ -56,7 +68,7 @@ static int called_level(lua_State *L) {
   int level = 0;
   while (lua_getstack(L, level + 1, &caller)) {
     lua_getinfo(L, "S", &caller);
-    if (!is_ours(&caller))
+    if (!rl_is_ours(&caller))
       break;
     level++;
   }
@@ -86,6 +98,8 @@ static const char *key_of(lua_State *L) {
  * without one, as by pcall(ch.send, ch). */
 static const char *public_name(lua_State *L) {
   const char *name;
+  if (rl_engine_find(L) == NULL)
+    return NULL;
   rl_push_engine(L);
   lua_insert(L, -2);
   lua_getiuservalue(L, -2, RL_MODULE);

@@ -140,6 +140,7 @@ struct rl_engine {
   struct rl_thread idle[RL_POOL];
   struct rl_protector protectors[RL_PROTECTORS];
   int protectors_count;
+  int caller_at; /* see stack.c; 0: not known */
 };
 
 /* User values of a task. */
@@ -227,6 +228,12 @@ static inline void rl_settop(lua_State *L, int top) {
 }
 
 /* argument.c: what is wrong with a call */
+
+/* True if the text begins with the name of a part, "rille.scope", and `end`. */
+bool rl_names_part(const char *text, char end);
+
+/* True if the frame, whose source was asked for, is of a part. */
+bool rl_is_ours(const lua_Debug *frame);
 
 /* As luaL_error, but the place is where a user's code made the call. */
 int rl_error(lua_State *L, const char *format, ...);
@@ -526,6 +533,18 @@ bool rl_in_cleanup(struct rille_task *task);
 /* The frame at `level` of L; `lasts`: for as long as it will be asked for. */
 struct rl_frame rl_frame_at(lua_State *L, int level, bool lasts);
 
+/* stack.c: the frames of a stack, from the top */
+
+struct rl_walk {
+  lua_Debug frame; /* as of lua_getstack */
+  int level;
+};
+
+/* Goes to the frame at the top; to the caller's. False if there is none. */
+bool rl_frame_top(lua_State *L, struct rl_walk *walk);
+bool rl_frame_next(lua_State *L, const struct rl_engine *engine,
+                   struct rl_walk *walk);
+
 /* protect.c: calling a user's function under protection */
 
 /*
@@ -752,6 +771,7 @@ void rl_open_luv(lua_State *L);
 void rl_open_socket(lua_State *L);
 void rl_open_http_parser(lua_State *L);
 void rl_open_run(lua_State *L);
+void rl_open_stack(lua_State *L);
 
 /* Adds functions to the module: module at -2, engine at -1. */
 void rl_add_functions(lua_State *L, const luaL_Reg *functions);

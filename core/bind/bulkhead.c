@@ -49,7 +49,7 @@ static int l_bulkhead_new(lua_State *L) {
   static const char *const names[] = {"max", "queue", NULL};
   struct rl_engine *engine = rl_engine(L);
   uint32_t max, queue;
-  luaL_checktype(L, 1, LUA_TTABLE);
+  rl_check_type(L, 1, LUA_TTABLE);
   rl_check_options(L, 1, names);
   max = count_option(L, "max", 1, "a whole number from 1");
   queue = queue_option(L);

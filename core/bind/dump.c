@@ -23,7 +23,7 @@ static void add_place(struct dump *dump, lua_State *co) {
   lua_Debug frame;
   for (int level = 0; lua_getstack(co, level, &frame); level++) {
     lua_getinfo(co, "Sl", &frame);
-    if (frame.currentline > 0 && strncmp(frame.source, "@rille.", 7) != 0) {
+    if (frame.currentline > 0 && !rl_is_ours(&frame)) {
       lua_pushfstring(dump->L, "  at %s:%d", frame.short_src,
                       frame.currentline);
       luaL_addvalue(dump->buffer);

@@ -246,9 +246,22 @@ static int l_error_tostring(lua_State *L) {
   return 1;
 }
 
+/* "failed: " .. err is what one writes where errors are strings. */
+static int l_error_concat(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  for (int i = 1; i <= 2; i++)
+    if (!lua_isstring(L, i) && !rl_is_error(L, engine, i, NULL))
+      rl_error(L, "attempt to concatenate a %s value", luaL_typename(L, i));
+  luaL_tolstring(L, 1, NULL);
+  luaL_tolstring(L, 2, NULL);
+  lua_concat(L, 2);
+  return 1;
+}
+
 void rl_open_error(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_error_tostring},
+                                  {"__concat", l_error_concat},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"is_error", l_error_is},

@@ -128,7 +128,9 @@ void rl_check_options(lua_State *L, int index, const char *const known[]) {
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
-      rl_arg_error(L, index, "option names must be strings");
+      rl_arg_error(L, index,
+                   lua_pushfstring(L, "option names must be strings, got %s",
+                                   rl_push_shown(L, -1)));
     if (!listed(lua_tostring(L, -1), known))
       unknown_option(L, index, lua_tostring(L, -1), known);
   }

@@ -13,6 +13,16 @@
 #include "bind.h"
 #include <string.h>
 
+/* In the build of scripts/torture gc: a full collection, and what finalizers
+ * do, before each wait and after it. */
+static void collect(lua_State *L) {
+#ifdef RILLE_TORTURE_GC
+  lua_gc(L, LUA_GCCOLLECT);
+#else
+  (void)L;
+#endif
+}
+
 static int suspend(lua_State *L, struct rl_task *task, lua_KContext ctx,
                    lua_KFunction k) {
   rl_engine_of(task->core.engine)->waits = true;
@@ -119,6 +129,7 @@ int64_t rl_deadline(const struct rl_task *task) {
 
 struct rl_task *rl_enter_slowly(lua_State *L, struct rl_engine *engine) {
   struct rl_task *task = rl_can_wait(L, engine);
+  collect(L);
   if (task->core.top->by != NULL && !rl_cleans_up(L, task)) {
     park(L, task);
     rille_wait_turn(&task->core); /* through the queue: nobody may spin */
@@ -198,6 +209,7 @@ enum rille_outcome rl_outcome_slowly(lua_State *L, struct rl_engine *engine,
     rl_set_owned(L, engine, L, false);
   if (current->wait.outcome != RILLE_CANCELLED && current->top->by == NULL)
     current->swallowed = 0;
+  collect(L);
   return (enum rille_outcome)current->wait.outcome;
 }
 
@@ -249,18 +261,20 @@ static bool unwinds(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
   return !same;
 }
 
-static bool is_handler(lua_State *L, struct rl_engine *engine, lua_Debug *frame,
-                       int level) {
-  lua_Debug caller;
-  lua_getinfo(L, "nSt", frame);
-  if (strcmp(frame->namewhat, "metamethod") == 0 && frame->name != NULL &&
-      strcmp(frame->name, "close") == 0)
+static bool is_handler(lua_State *L, struct rl_engine *engine,
+                       const struct rl_walk *walk) {
+  struct rl_walk caller = *walk;
+  lua_Debug frame = walk->frame;
+  lua_getinfo(L, "nt", &frame);
+  if (strcmp(frame.namewhat, "metamethod") == 0 && frame.name != NULL &&
+      strcmp(frame.name, "close") == 0)
     return true;
-  if (*frame->namewhat != '\0' || frame->istailcall ||
-      !lua_getstack(L, level + 1, &caller))
+  if (*frame.namewhat != '\0' || frame.istailcall ||
+      !rl_frame_next(L, engine, &caller))
     return false;
-  lua_getinfo(L, "S", &caller);
-  return strcmp(caller.what, "C") == 0 && unwinds(L, engine, frame, &caller);
+  lua_getinfo(L, "S", &caller.frame);
+  return strcmp(caller.frame.what, "C") == 0 &&
+         unwinds(L, engine, &frame, &caller.frame);
 }
 
 static const void *function_of(lua_State *L, lua_Debug *frame) {
@@ -304,11 +318,12 @@ enum stand { IN_NEITHER, IN_HANDLER, IN_BLOCK };
  * (NULL: none), in which the scope was opened that is cancelled. */
 static enum stand find_stand(lua_State *L, struct rl_engine *engine,
                              const struct rl_frame *block) {
-  lua_Debug frame;
-  for (int level = 0; lua_getstack(L, level, &frame); level++) {
-    if (is_frame(L, &frame, block))
+  struct rl_walk walk;
+  bool more = rl_frame_top(L, &walk);
+  for (; more; more = rl_frame_next(L, engine, &walk)) {
+    if (is_frame(L, &walk.frame, block))
       return IN_BLOCK;
-    if (is_handler(L, engine, &frame, level))
+    if (is_handler(L, engine, &walk))
       return IN_HANDLER;
   }
   return IN_NEITHER;

@@ -14,7 +14,7 @@
 static bool find_site(lua_State *L, lua_Debug *frame) {
   for (int level = 1; lua_getstack(L, level, frame); level++) {
     lua_getinfo(L, "Sl", frame);
-    if (strncmp(frame->source, "@rille.", 7) != 0)
+    if (frame->currentline > 0 && !rl_is_ours(frame))
       return true;
   }
   return false;
@@ -31,7 +31,7 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
   lua_pushvalue(L, spawn->scope_index);
   lua_setiuservalue(L, -2, RL_TASK_SCOPE);
   if (find_site(L, &caller)) {
-    task->line = caller.currentline > 0 ? caller.currentline : 0;
+    task->line = caller.currentline;
     lua_pushstring(L, caller.short_src);
     lua_setiuservalue(L, -2, RL_TASK_SITE);
   }

@@ -27,9 +27,8 @@ static bool begins(struct line line, const char *start) {
   return line.length >= length && memcmp(line.text, start, length) == 0;
 }
 
-/* A part's chunk is named as its module is; a script has an extension. */
 static bool is_ours(struct line line) {
-  return begins(line, "\trille.") && !begins(line, "\trille.lua:");
+  return line.text[0] == '\t' && rl_names_part(line.text + 1, ':');
 }
 
 static bool is_bottom(struct line line) {

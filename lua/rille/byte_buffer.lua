@@ -107,7 +107,7 @@ local function withdraw(buffer)
 end
 
 local function refuse()
-  error("another task reads from this stream; let one task read and hand on", 0)
+  core.misuse "another task reads from this stream; let one task read and hand on"
 end
 
 -- Whether a task waits in a select for the next piece.

@@ -22,6 +22,7 @@ local try_write = rille.uv().try_write -- or an error that names the package
 -- Writing to what nobody reads is an error of the write.
 core.ignore_default(rille.uv().constants.SIGPIPE)
 
+local LONGEST_SILENCE = 32767 -- seconds before a probe; see tcp(7)
 local LINE = 65536 -- bytes of a line or a delimited piece, unless said otherwise
 
 local concat, sub = table.concat, string.sub
@@ -395,7 +396,8 @@ end
 function methods.keepalive(stream, seconds)
   core.check(seconds, "period|boolean", "keepalive", 1)
   if seconds == true then seconds = 60 end
-  return set(stream, "keepalive", seconds ~= false, seconds and math.ceil(seconds) or 0)
+  local silence = seconds and math.ceil(math.min(seconds, LONGEST_SILENCE)) or 0
+  return set(stream, "keepalive", seconds ~= false, silence)
 end
 
 --- Never suspends.

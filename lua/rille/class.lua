@@ -9,6 +9,11 @@ receiver is known by having a state.
 ]]
 local _, core = ...
 
+--- A __newindex for objects that have no fields.
+function core.refuse_fields(title)
+  return function() core.misuse(("a %s has no fields to set"):format(title)) end
+end
+
 --- Makes a type of objects. new(state) makes one; state(object, method) gives
 -- its state back, or raises for another receiver; text(state) is what tostring
 -- says of it; other metamethods can be added to `meta`.
@@ -19,7 +24,7 @@ function core.class(name, methods, text)
 
   function meta.__tostring(object) return title .. ": " .. text(states[object]) end
 
-  function meta.__newindex() core.misuse(("a %s has no fields to set"):format(title)) end
+  meta.__newindex = core.refuse_fields(title)
 
   local function new(state)
     local object = setmetatable({}, meta)

@@ -2,6 +2,7 @@
 common.lua - what the parts that run users' functions share.
 
     outcome   how a protected call has ended
+    told      the error that comes back after a nil
     reached   whether an instant has come
 ]]
 local rille, core = ...
@@ -19,6 +20,13 @@ function core.outcome(ok, ...)
   if ok then err = select(2, ...) else err = ... end
   if rille.is_cancellation(err) then error(err, 0) end
   return false, err
+end
+
+--- The error that comes back after a nil: `err`; but for a nil that was raised,
+-- which could not be told from a success, an error of kind `invalid`.
+function core.told(err)
+  if err ~= nil then return err end
+  return core.error("invalid", "the function raised nil")
 end
 
 --- Whether the clock stands at `time` or after it.

@@ -12,7 +12,7 @@ local function conclude(first, ...)
   if rille.is_error(err) and err.cause == nil and not rawequal(err, first) then
     err.cause = first
   end
-  return nil, err
+  return nil, core.told(err)
 end
 
 -- The function has ended.

@@ -157,7 +157,7 @@ end
 -- @raise cancelled
 function methods.truncate(file, size)
   local state = state_of(file, "truncate")
-  core.check(size, "count", "truncate", 1)
+  core.check(size, "natural", "truncate", 1)
   return in_turn(state, request, uv.fs_ftruncate, state.fd, size)
 end
 
@@ -168,7 +168,7 @@ end
 -- @raise cancelled
 function methods.chmod(file, mode)
   local state = state_of(file, "chmod")
-  core.check(mode, "count", "chmod", 1)
+  core.check(mode, "rights", "chmod", 1)
   return in_turn(state, request, uv.fs_fchmod, state.fd, mode)
 end
 

@@ -58,7 +58,7 @@ end
 local function land(flight, ...)
   local good, err = core.outcome(...)
   if good then return share(flight, true, select(2, ...)) end
-  return share(flight, false, nil, err)
+  return share(flight, false, nil, core.told(err))
 end
 
 local function lead(flight, fn, ...)

@@ -20,7 +20,7 @@ local DIRECTORY_MODE <const> = tonumber("777", 8)
 local options = {
   read_file = core.options("read_file", 2, {max_size = {"count", math.huge}}),
   mkdir = core.options("mkdir", 2, {
-    parents = {"boolean", false}, mode = {"count", DIRECTORY_MODE},
+    parents = {"boolean", false}, mode = {"rights", DIRECTORY_MODE},
   }),
   copy = core.options("copy", 3, {overwrite = {"boolean", true}}),
 }
@@ -122,7 +122,7 @@ function fs.open(path, flags, mode)
   if not MODES[flags] then
     core.arg_error("open", 2, "one of r, r+, w, w+, a, a+, wx, wx+, ax, ax+ expected")
   end
-  if mode ~= nil then core.check(mode, "count", "open", 3) end
+  if mode ~= nil then core.check(mode, "rights", "open", 3) end
   return open(path, flags, mode or FILE_MODE)
 end
 
@@ -265,7 +265,7 @@ local chmod = simple("chmod", uv.fs_chmod)
 -- @treturn boolean true; nil and an error of kind `io`
 -- @raise cancelled
 function fs.chmod(path, mode)
-  core.check(mode, "count", "chmod", 2)
+  core.check(mode, "rights", "chmod", 2)
   return chmod(path, mode)
 end
 

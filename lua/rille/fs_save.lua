@@ -18,7 +18,7 @@ local fs, uv = rille.fs, rille.uv()
 local TRIES <const> = 100 -- names in use, before there must be another reason
 
 local read_options = core.options("write_file", 3, {
-  atomic = {"boolean", true}, sync = {"boolean", false}, mode = "count",
+  atomic = {"boolean", true}, sync = {"boolean", false}, mode = "rights",
 })
 
 local function directory_of(path)

@@ -160,7 +160,7 @@ function core.hedge(o, fn, ...)
   race.scope = scope
   watch(race, o, fn, ...)
   local winner = race.winner
-  if not winner then return nil, first_error(race) end
+  if not winner then return nil, core.told(first_error(race)) end
   for _, task in ipairs(race.tasks) do task:cancel() end
   return table.unpack(winner, 2, winner.n)
 end

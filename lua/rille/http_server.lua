@@ -11,8 +11,8 @@ ends it.
 ]]
 local rille, core = ...
 
-local http = core.load "rille.http"
-local net = core.load "rille.net"
+core.load "rille.net"
+local http, net = core.load "rille.http", core.net
 local connections = core.load "rille.http_connection"
 
 local methods = {}

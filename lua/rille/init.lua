@@ -75,5 +75,6 @@ end
 setmetatable(rille, {__index = load_from(module_names)})
 setmetatable(core.scope_meta.__index, {__index = load_from(scope_names)})
 
+core.learn_frames()
 core.load "rille.options"
 core.load "rille.scope"

@@ -18,8 +18,10 @@ local uv = rille.uv()
 
 local M = {}
 
--- For the other files of this part.
-core.net = M
+-- For the other files of this part: what is public, to which they add, and what
+-- they share.
+local inner = setmetatable({}, {__index = M})
+core.net = inner
 
 local families = {"inet", "inet6"}
 
@@ -71,7 +73,7 @@ core.add_kind("port", "a port from 0 to 65535", is_port)
 
 --- For the other files: checks the address of a call. Returns whether it is
 -- that of a Unix socket, and its text.
-function M.check_address(host, port, name)
+function inner.check_address(host, port, name)
   core.check(host, "string", name, 1)
   if host == "unix" then
     core.check(port, "string", name, 2)
@@ -83,7 +85,7 @@ end
 
 --- For the other files: puts addresses in the order of RFC 8305, 4: the
 -- families take turns, the one that came first begins.
-function M.interleave(list)
+function inner.interleave(list)
   local by_family, order = {inet = {}, inet6 = {}}, {}
   for _, address in ipairs(list) do table.insert(by_family[address.family], address) end
   local first = list[1] and list[1].family == "inet" and 1 or 2
@@ -96,13 +98,15 @@ function M.interleave(list)
 end
 
 --- For the other files: the scope that what a call opens belongs to.
-function M.scope_of(scope)
+function inner.scope_of(scope)
   return scope or rille.root()
 end
 
 core.add_kind("scope", "a scope", function(v)
   return getmetatable(v) == "rille.scope" and pcall(core.state, v)
 end)
+
+getmetatable(inner).__newindex = M
 
 core.load "rille.net_connect"
 core.load "rille.net_listen"

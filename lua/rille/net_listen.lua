@@ -57,12 +57,17 @@ local function leaving(state)
   end})
 end
 
+local function text_of(err)
+  local ok, text = pcall(tostring, err)
+  return ok and text or type(err) .. " (its __tostring raises)"
+end
+
 local function report(state, connection, err, trace)
   state.errors = state.errors + 1
   local on_error = state.opts.on_error
   if on_error == "raise" then error(err, 0) end
   if on_error then return on_error(err, connection) end
-  io.stderr:write(("rille: %s: a handler failed: %s\n"):format(state.name, trace or tostring(err)))
+  io.stderr:write(("rille: %s: a handler failed: %s\n"):format(state.name, trace or text_of(err)))
 end
 
 -- task -> the traceback of what its handler has raised
@@ -70,7 +75,7 @@ local traces = setmetatable({}, {__mode = "k"})
 
 local function note(err)
   if not rille.is_cancellation(err) then
-    traces[rille.current()] = core.traceback(tostring(err), 1)
+    traces[rille.current()] = core.traceback(text_of(err), 1)
   end
   return core.note_traceback(err)
 end
@@ -197,7 +202,7 @@ local function listen_tcp(state, host, port)
 end
 
 local read_options = core.options("listen", 4, {
-  max_connections = {"size", math.huge}, backlog = {"count", 511},
+  max_connections = {"size", math.huge}, backlog = {"natural", 511},
   nodelay = {"boolean", true}, keepalive = "period|boolean", family = "'inet'|'inet6'",
   on_error = "function|'raise'", daemon = {"boolean", false}, scope = "scope",
 })

@@ -29,6 +29,8 @@ local kinds = {
   seconds = {"a number of seconds", function(v) return type(v) == "number" and v == v end},
   period = {"a number of seconds above 0", function(v) return number(v, 0, huge) and v > 0 end},
   count = {"a whole number from 0, or math.huge", function(v) return whole(v, 0) end},
+  natural = {"a whole number from 0", function(v) return whole(v, 0) and v < huge end},
+  rights = {"a whole number from 0 to octal 7777", function(v) return whole(v, 0) and v < 4096 end},
   size = {"a whole number from 1, or math.huge", function(v) return whole(v, 1) end},
   workers = {"a whole number from 1", function(v) return whole(v, 1) and v < huge end},
   rate = {"a number from 0", function(v) return number(v, 0, huge) end},
@@ -110,7 +112,7 @@ local function sorted_keys(map)
 end
 
 local function unknown(key, known)
-  if type(key) ~= "string" then return "option names must be strings" end
+  if type(key) ~= "string" then return "option names must be strings, got " .. core.shown(key) end
   local hint = core.nearest(key, sorted_keys(known))
   return ("unknown option %s%s"):format(core.shown(key),
     hint and ("; did you mean '%s'?"):format(hint) or "")

@@ -10,6 +10,8 @@ what they do when one call has ended, and that is the `work` given to the crew.
 ]]
 local _, core = ...
 
+core.load "rille.common"
+
 local feed, run_crew = core.load "rille.feed", core.load "rille.crew"
 local outcome = core.load "rille.outcome"
 
@@ -112,7 +114,7 @@ local function work_contest(crew, index, fn)
   elseif crew.patient then
     crew.errors[index] = record.err
   else
-    crew:stop(FASTER, nil, record.err)
+    crew:stop(FASTER, nil, core.told(record.err))
   end
 end
 

@@ -168,7 +168,7 @@ end
 local function settle(...)
   local good, err = core.outcome(...)
   if good then return select(2, ...) end
-  return nil, err
+  return nil, core.told(err)
 end
 
 -- The layers as one function that raises nothing but cancellation.

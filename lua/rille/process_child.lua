@@ -181,7 +181,7 @@ end
 -- The set of the scope in which the running task is.
 local function set_of_scope()
   local task = rille.current()
-  if not task then error("cannot start a process here: not inside a task", 0) end
+  if not task then core.misuse "cannot start a process here: not inside a task" end
   local scope = core.innermost() or task:scope()
   local set = sets[scope]
   if set then return set end

@@ -13,6 +13,8 @@ Other parts make retries of their own options:
 ]]
 local rille, core = ...
 
+core.load "rille.common"
+
 local huge = math.huge
 
 local kinds = {
@@ -115,9 +117,7 @@ end
 -- what followed it.
 local function give_up(results)
   if results[1] then return nil, table.unpack(results, 3, results.n) end
-  local err = results[2]
-  if err == nil then err = core.error("invalid", "the function raised nil") end
-  return nil, err
+  return nil, core.told(results[2])
 end
 
 -- A call was cancelled: not a failure. It costs the budget nothing.

@@ -17,6 +17,8 @@ when Lua never waits.
 ]]
 local rille, core = ...
 
+core.load "rille.class"
+
 -- The one that is installed, if any: its state.
 local installed
 
@@ -168,7 +170,8 @@ local function watch_all(state, signals)
 end
 
 local methods = {}
-local meta = {__index = methods, __name = "rille.shutdown", __metatable = "rille.shutdown"}
+local meta = {__index = methods, __newindex = core.refuse_fields "rille.shutdown",
+  __name = "rille.shutdown", __metatable = "rille.shutdown"}
 
 local function state_of(object, method)
   return type(object) == "table" and rawget(object, STATE)

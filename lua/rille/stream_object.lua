@@ -13,9 +13,12 @@ local _, core = ...
 local flow = core.load "rille.stream_flow"
 local source = core.load "rille.stream_source"
 
+core.load "rille.class"
+
 local M = {methods = {}}
 
-local meta = {__index = M.methods, __name = "rille.stream", __metatable = "rille.stream"}
+local meta = {__index = M.methods, __newindex = core.refuse_fields "rille.stream",
+  __name = "rille.stream", __metatable = "rille.stream"}
 
 -- The key of a stream's only field, its part.
 local PART = {}
@@ -158,8 +161,9 @@ end
 
 -- `for v in st do`: the control value is nil where a loop begins.
 function meta.__call(st, _, control)
-  if control == nil then M.open(st, "for") end
-  return step(st[PART].flow)
+  local part = st[PART]
+  if control == nil or not part.flow then M.open(st, "for") end
+  return step(part.flow)
 end
 
 local function leave(run, err)

@@ -13,6 +13,8 @@ anew after it.
 ]]
 local rille, core = ...
 
+core.load "rille.common"
+
 local SLACK = 5e-10 -- half the clock's resolution, which arithmetic may lack
 
 -- Whether one more restart, at `time`, is within the limit; then it is noted.
@@ -87,6 +89,6 @@ function rille.supervise(fn, opts)
       return table.unpack(ended, 2, ended.n)
     end
     local err = failure(table.unpack(ended, 1, ended.n))
-    if not wait_for_restart(watch, opts, err) then return nil, err end
+    if not wait_for_restart(watch, opts, err) then return nil, core.told(err) end
   end
 end

@@ -36,7 +36,7 @@ describe("a worker pool", function()
       local stats
       local err = continue(function()
         local pool = rille.worker_pool { workers = 2, results = 1,
-          handler = function(j) return j end }
+          handler = function(job) return job end }
         pool:results():close()
         for i = 1, 5 do pool:submit(i) end
         pool:close()

@@ -42,6 +42,36 @@ describe("a traceback", function()
   end)
 end)
 
+describe("a script with a name like a part's", function()
+  it("is blamed for its mistakes", function()
+    for _, name in ipairs { "rille.lua", "rille.own.lua" } do
+      local fn = assert(load("local rille = ... rille.sleep 'x'", "@" .. name))
+      assert.equal(name .. ":1: bad argument #1 to 'sleep' (a number of seconds expected, got 'x')",
+        helper.raises(function() fn(rille) end))
+    end
+  end)
+
+  it("has its frames in a traceback", function()
+    for _, name in ipairs { "rille.lua", "rille.own.lua" } do
+      helper.run(function()
+        local fn = assert(load("error 'oops'", "@" .. name))
+        local task = rille.root():task(function() fn() end)
+        task:await()
+        assert.truthy(task:traceback():find("\t" .. name .. ":1: ", 1, true))
+      end)
+    end
+  end)
+end)
+
+describe("a task that is started by pcall", function()
+  it("knows where", function()
+    helper.run(function()
+      local _, task = pcall(rille.root().go, rille.root(), function() end)
+      assert.matches("started at spec/regress/271%-user%-frames_spec.lua:%d+", task:traceback())
+    end)
+  end)
+end)
+
 describe("the report of the binary", function()
   local function report(code)
     local pipe <close> = assert(io.popen(("%s -e '%s' 2>&1"):format(

@@ -4,113 +4,11 @@
 -- was given back was not received.
 local rille = require "rille"
 local helper = require "spec.helper"
+local ledgers = require "spec.torture.ledger"
 local setting = require "spec.torture.setting"
 
-local seed = setting.seed(20260104)
 local variants = {}
-local share -- items for each variant and schedule
-
--- What has become of each item.
-local Ledger = {}
-Ledger.__index = Ledger
-
-local function new_ledger(count)
-  return setmetatable({ count = count, last = 0, sent = {}, back = 0, received = {},
-    received_count = 0, cancels = 0 }, Ledger)
-end
-
-function Ledger:next_item()
-  if self.last == self.count then return nil end
-  self.last = self.last + 1
-  return self.last
-end
-
-function Ledger:receive(item)
-  if self.received[item] then error("received twice: " .. item, 0) end
-  self.received[item] = true
-  self.received_count = self.received_count + 1
-end
-
--- Calls give(item), which returns true once it is sent, for item after item.
-function Ledger:produce(give, random)
-  for item in self.next_item, self do
-    local ok, sent = pcall(give, item)
-    if ok and sent then self.sent[item] = true else self.back = self.back + 1 end
-    if not ok then error(sent, 0) end
-    if random(6) == 1 then rille.sleep(random(0, 2) / 10) end
-  end
-  return "done"
-end
-
--- Calls take(), which returns an item, nothing, or nil and why not.
-function Ledger:consume(take, random)
-  repeat
-    local item, err = take()
-    if item then self:receive(item) end
-    if random(6) == 1 then rille.sleep(random(0, 2) / 10) end
-  until rille.is_error(err, "closed")
-  return "done"
-end
-
-function Ledger:check()
-  local sent = 0
-  for item in pairs(self.sent) do
-    sent = sent + 1
-    if not self.received[item] then error("sent and not received: " .. item, 0) end
-  end
-  if sent ~= self.received_count then
-    error(("%d sent, %d received"):format(sent, self.received_count), 0)
-  end
-  assert(sent + self.back == self.count, "not every item is accounted for")
-  assert(self.cancels > self.count / 50, "hardly anything was cancelled")
-  assert(sent > self.count / 4, "hardly anything was sent")
-end
-
--- Three tasks that do fn() again and again until it says "done"; random ones
--- are cancelled, and started anew.
-local function crew(s, fn)
-  local tasks = {}
-  local function start(i) tasks[i] = s:task(fn) end
-  local function busy()
-    local alive = false
-    for i = 1, 3 do
-      local status = tasks[i]:status()
-      if status == "cancelled" then start(i) end
-      if status == "failed" then error(select(2, tasks[i]:await()), 0) end
-      alive = alive or tasks[i]:status() ~= "done"
-    end
-    return alive
-  end
-  for i = 1, 3 do start(i) end
-  return tasks, busy
-end
-
--- Cancels members of the crews until the first one is done.
-local function harass(ledger, random, busy, ...)
-  local crews = { ... }
-  while busy() do
-    local tasks = crews[random(#crews)]
-    tasks[random(3)]:cancel()
-    ledger.cancels = ledger.cancels + 1
-    if random(3) == 1 then rille.yield() else rille.sleep(random(0, 3) / 10) end
-  end
-end
-
--- A variant: fn(random, ledger) makes give, take, finish, which ends the
--- intake.
-local function transfer(make)
-  return function(random, ledger)
-    local give, take, finish = make(random, ledger)
-    rille.scope(function(s)
-      local senders, sending = crew(s, function() return ledger:produce(give, random) end)
-      local receivers, receiving = crew(s, function() return ledger:consume(take, random) end)
-      harass(ledger, random, function() receiving() return sending() end, senders, receivers)
-      finish()
-      while receiving() do rille.sleep(1) end
-    end)
-    ledger:check()
-  end
-end
+local crew, harass, transfer = ledgers.crew, ledgers.harass, ledgers.transfer
 
 for _, capacity in ipairs { 0, 1, 2, 7, 100, math.huge } do
   variants["a channel of capacity " .. capacity] = transfer(function()
@@ -298,26 +196,6 @@ variants["permits"] = function(random, ledger)
   assert(sem:available() == 4 and sem:waiting() == 0, "a permit was lost")
 end
 
-local names = {}
-for name in pairs(variants) do names[#names + 1] = name end
-table.sort(names)
-share = setting.size(20000, 1000000) // (#names * 2)
-
-local function try(name, schedule, number)
-  local ledger = new_ledger(share)
-  local random = helper.random(seed + number)
-  local ok, err = pcall(helper.run, { seed = seed + number, schedule = schedule },
-    variants[name], random, ledger)
-  if not ok then error(("SEED=%d, %s schedule: %s"):format(seed, schedule, tostring(err)), 0) end
-  setting.note("conservation: %s, %s schedule: %d items, %d given back, %d cancellations", name,
-    schedule, share, ledger.back, ledger.cancels)
-end
-
 describe("nothing is lost or doubled by random cancellation in", function()
-  for number, name in ipairs(names) do
-    it(name, function()
-      try(name, "fifo", number)
-      try(name, "random", number + 1000)
-    end)
-  end
+  for name, run in ledgers.runs(variants, setting.size(20000, 1000000)) do it(name, run) end
 end)

@@ -152,6 +152,45 @@ function loads.storm(w)
   end
 end
 
+-- Workers that take resources in turns; both pools live as long as the day.
+function loads.pools(w)
+  local live = 0
+  local resources = rille.resource_pool { max = 2, idle_timeout = 1, max_lifetime = 60,
+    create = function() rille.sleep(0.1) live = live + 1 return {} end,
+    destroy = function() live = live - 1 end }
+  local workers = rille.worker_pool { workers = 3, handler = function(job)
+    resources:with(function() rille.sleep(w.random(1, 4) / 20) end)
+    w.fired(1)
+    if job % 7 == 0 then error("bad", 0) end
+  end, on_error = function() end }
+  for n = 1, math.huge do
+    workers:submit(n)
+    assert(live <= 2, "more resources than max")
+    if n % 2000 == 0 then w.log(("jobs %d, %d live"):format(workers:stats().processed, live)) end
+    rille.sleep(w.random(0, 4) / 20)
+    w.fired(1)
+  end
+end
+
+-- A pipeline and a stream that are made, read and left again and again.
+function loads.flows(w)
+  local sum = 0
+  local function stage(v) rille.sleep(w.random(0, 2) / 20) return v end
+  for n = 1, math.huge do
+    rille.scope(function()
+      local output <close> = rille.pipeline { stage, workers = 2 } { 1, 2, 3, 4 }
+      for _ = 1, w.random(5) do sum = sum + (output:recv() or 0) end
+    end)
+    for v in rille.stream { 1, 2, 3, 4 }:map_parallel(2, stage):timeout(9):iter() do
+      sum = sum + v
+      if w.random(4) == 1 then break end
+    end
+    rille.sleep(0.25)
+    w.fired(3)
+    if n % 1000 == 0 then w.log("flowed " .. sum) end
+  end
+end
+
 -- Every virtual minute; memory as it is after a full collection every quarter
 -- of the day.
 local function watch(w, heaps)
@@ -171,7 +210,8 @@ local function watch(w, heaps)
 end
 
 local function start_loads(s, w, members)
-  local order = { "sleeper", "ticker", "poller", "caller", "hedger", "pair", "audience", "storm" }
+  local order = { "sleeper", "ticker", "poller", "caller", "hedger", "pair", "audience", "storm",
+    "pools", "flows" }
   for i = 1, members do
     local name = order[(i - 1) % #order + 1]
     s:go({ name = name }, function() rille.scope(function(inner) loads[name](w, inner) end) end)

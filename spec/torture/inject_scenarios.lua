@@ -342,12 +342,15 @@ function scenarios.wait_all_blocked(t)
   end)
 end
 
--- The examples that need neither sockets nor processes, in silence.
-for _, name in ipairs { "event_bus", "poll", "primes", "services", "tour" } do
+-- Examples, in silence: those that need neither sockets nor processes, have not
+-- thousands of points (fan, log_batches, pipeline), and do not look into errors
+-- or raise some of their own (retry, supervised).
+for _, name in ipairs { "event_bus", "poll", "primes", "rate_limit", "services", "tour" } do
   scenarios["example_" .. name] = function(t)
     local _ <close> = t()
-    local env = setmetatable({ print = function() end }, { __index = _G })
-    assert(loadfile("scripts/examples/" .. name .. ".lua", "t", env))()
+    local path = "scripts/examples/" .. name .. ".lua"
+    local env = setmetatable({ print = function() end, arg = { [0] = path } }, { __index = _G })
+    assert(loadfile(path, "t", env))()
   end
 end
 

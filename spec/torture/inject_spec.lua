@@ -4,39 +4,53 @@
 local rille = require "rille"
 local helper = require "spec.helper"
 local inject = require "spec.torture.inject"
-local scenarios = require "spec.torture.inject_scenarios"
+
+local scenarios = {}
+for _, name in ipairs { "scenarios", "policies", "patterns", "streams", "io" } do
+  for key, scenario in pairs(require("spec.torture.inject_" .. name)) do
+    scenarios[key] = scenario
+  end
+end
 
 local seed = math.tointeger(tonumber(os.getenv "SEED")) or 20260101
 local limit = not os.getenv "FULL" and 6 or nil
 local random = helper.random(seed)
-local runs, points, unchanged = 0, 0, 0
+local runs, points, unchanged, rescued = 0, 0, 0, 0
 
 local names = {}
 for name in pairs(scenarios) do names[#names + 1] = name end
 table.sort(names)
 
 -- Only what the injection causes may come out.
-local function only_cancellations(ok, err)
+local function only_cancellations(ok, err, seen)
+  if seen.rescued then rescued = rescued + 1 end
   if ok or rille.is_error(err) then return nil end
   return "raised: " .. tostring(err)
 end
 
+-- Nobody is left waiting when all are cancelled.
+local function without_rescue(ok, err, seen)
+  if seen.rescued then return "something did not end by itself" end
+  return only_cancellations(ok, err, seen)
+end
+
 local function everywhere(name, act, check)
-  local ran, all = inject.everywhere(scenarios[name], act, check, limit, random)
+  local most = limit and inject.real[scenarios[name]] and limit // 3 or limit
+  local ran, all = inject.everywhere(scenarios[name], act, check, most, random)
   runs, points = runs + ran, points + all
 end
 
 local function errors_at(name)
   local value
   everywhere(name, function(_, co)
-    value = inject.values[random(#inject.values)]
+    value = inject.values[random(inject.values.n)]
     if co and coroutine.status(co) == "suspended" then inject.raise(co, value) end
-  end, function(ok, err)
+  end, function(ok, err, seen)
     if not ok and (rawequal(err, value) or value ~= value and err ~= err) then
       unchanged = unchanged + 1
       return nil
     end
-    return only_cancellations(ok, err)
+    return only_cancellations(ok, err, seen)
   end)
 end
 
@@ -55,7 +69,7 @@ describe("SEED=" .. seed .. ", at every suspension point,", function()
     end)
 
     it("a cancelled root unwinds: " .. name, function()
-      everywhere(name, function() rille.root():cancel "injected" end, only_cancellations)
+      everywhere(name, function() rille.root():cancel "injected" end, without_rescue)
     end)
 
     it("an error unwinds: " .. name, function() errors_at(name) end)
@@ -67,8 +81,9 @@ describe("SEED=" .. seed .. ", at every suspension point,", function()
 
   teardown(function()
     if os.getenv "FULL" then
-      io.write(("\ninject: SEED=%d, %d scenarios, %d points, %d runs, %d errors unchanged\n")
-        :format(seed, #names, points, runs, unchanged))
+      io.write(("\ninject: SEED=%d, %d scenarios, %d points, %d runs, %d errors unchanged, "
+        .. "%d left waiting for a task that was gone\n")
+        :format(seed, #names, points, runs, unchanged, rescued))
     end
   end)
 end)

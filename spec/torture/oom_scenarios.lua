@@ -269,6 +269,280 @@ scenario("a runaway cancellation", function()
   end)
 end)
 
+scenario("semaphore", function()
+  local sem, sum = rille.semaphore(2), 0
+  rille.scope(function(s)
+    for i = 1, 4 do
+      s:go(function() sem:call(function() rille.sleep(1) sum = sum + i end) end)
+    end
+    s:go(function() rille.select { { sem, function() sem:release() end } } end)
+  end)
+  return text(sum, sem:available(), sem:waiting())
+end)
+
+scenario("bulkhead", function()
+  local b, refused = rille.bulkhead { max = 1, queue = 1 }, 0
+  rille.scope(function(s)
+    for _ = 1, 3 do
+      s:go(function()
+        local ok, err = b:call(function() rille.sleep(1) return true end)
+        if not ok then refused = refused + (rille.is_error(err, "bulkhead_full") and 1 or 0) end
+      end)
+    end
+  end)
+  return text(refused, b:available())
+end)
+
+scenario("mutex and rwlock", function()
+  local m, l, sum = rille.mutex(), rille.rwlock(), 0
+  rille.scope(function(s)
+    for i = 1, 3 do
+      s:go(function() m:call(function() rille.sleep(1) sum = sum + i end) end)
+      s:go(function() l:read(rille.sleep, 1) l:write(function() sum = sum + 1 end) end)
+    end
+  end)
+  return text(sum, m:locked(), l:stats().readers)
+end)
+
+scenario("event", function()
+  local e, woken = rille.event(), 0
+  rille.scope(function(s)
+    for _ = 1, 3 do s:go(function() e:wait() woken = woken + 1 end) end
+    rille.sleep(1)
+    e:set()
+  end)
+  return text(woken, e:stats().waiting)
+end)
+
+scenario("retry", function()
+  local budget, n = rille.retry_budget { max_tokens = 2, min_per_second = 0, ratio = 0 }, 0
+  local value, err = rille.retry({ delay = 1, budget = budget, on_retry = function() end,
+    retry_if = function(e) return e == "again" end }, function()
+    n = n + 1
+    if n < 3 then error("again", 0) end
+    return "done"
+  end)
+  return text(value, err)
+end)
+
+scenario("breaker", function()
+  local b = rille.breaker { failure_threshold = 1, reset_timeout = 1,
+    window = nil, on_state_change = function() end }
+  local _, first = b:call(error, "down", 0)
+  local _, second = b:call(error, "not called")
+  rille.sleep(1)
+  local third = b:call(function() rille.yield() return "up" end)
+  return text(first, second, third, b:stats().probes)
+end)
+
+scenario("limiter", function()
+  local l = rille.limiter { rate = 1, burst = 1 }
+  rille.scope(function(s)
+    for _ = 1, 3 do s:go(function() l:acquire() end) end
+  end)
+  local _, err = rille.timeout(0.5, l.acquire, l)
+  local delay, cancel = l:reserve()
+  cancel()
+  return text(err, delay, l:call(function() return "called" end), l:stats().waiting)
+end)
+
+-- Where leaving a call's scope failed for lack of memory, the loop's next wait
+-- is in that scope still, and cancelled.
+scenario("poll with errors", function()
+  local seen, n = {}, 0
+  local ok, err = pcall(rille.scope, function(s)
+    local p = s:poll(function()
+      n = n + 1
+      if n % 2 == 0 then error("odd", 0) end
+      return n
+    end, function(v) seen[#seen + 1] = v end, { interval = 1, timeout = 1, jitter = 0,
+      on_error = function(e) seen[#seen + 1] = tostring(e) end })
+    rille.sleep(3.5)
+    p:stop()
+  end)
+  return text(table.concat(seen, " "), ok, err)
+end)
+
+scenario("cache that is stale", function()
+  local c, n = rille.cache { size = 1, ttl = 1, stale = 9 }, 0
+  local function load()
+    n = n + 1
+    if n == 2 then error("down", 0) end
+    return n
+  end
+  local first = c:get("k", load)
+  rille.sleep(2)
+  return text(first, c:get("k", load), c:get("other", load), c:stats().loading)
+end)
+
+scenario("layers", function()
+  local n = 0
+  local p = rille.policy { retry = { delay = 1 }, hedge = { delay = 9 }, cache = {},
+    circuit_breaker = {}, limiter = { rate = 9 }, bulkhead = { max = 1 }, timeout = 5 }
+  local value, err = p:call(function()
+    n = n + 1
+    rille.sleep(0.5)
+    if n == 1 then error("down", 0) end
+    return "up"
+  end, "key")
+  return text(value, err)
+end)
+
+scenario("task policies", function()
+  return rille.scope({ retry = { delay = 1, max_retries = 1 } }, function(s)
+    local t = s:task(function() error("down", 0) end, {
+      fallback = function(err) return "instead of " .. tostring(err) end })
+    return text(t:await())
+  end)
+end)
+
+scenario("worker pool", function()
+  local sum, failed, pool = 0, {}, nil
+  rille.scope(function(s)
+    pool = rille.worker_pool { workers = 2, queue = 2, results = true, handler = function(v)
+      rille.sleep(1)
+      if v == 3 then error("job", 0) end
+      return v
+    end }
+    s:go({ daemon = true }, function()
+      for r in pool:results() do
+        sum = sum + (r.value or 10)
+        failed[#failed + 1] = tostring(r.err)
+      end
+    end)
+    for i = 1, 5 do pool:submit(i) end
+    pool:close()
+  end)
+  return text(sum, pool:stats().processed, table.concat(failed, " "))
+end)
+
+scenario("worker pool, shutdown", function()
+  return rille.scope(function()
+    local pool = rille.worker_pool { workers = 1, handler = rille.sleep }
+    for i = 1, 3 do pool:submit(i) end
+    return text(#pool:shutdown(2))
+  end)
+end)
+
+scenario("pipeline", function()
+  local got = {}
+  local output = rille.pipeline({ function(v) rille.sleep(1) return v + 1 end, workers = 2,
+    ordered = true }, { buffer = 1, stream = function(a, b) for v in a do b:send(v) end end },
+    tostring) { 1, 2, 3, 4 }
+  for v in output do got[#got + 1] = v end
+  return table.concat(got, " ")
+end)
+
+scenario("pipeline that fails", function()
+  local output = rille.pipeline(function(v)
+    if v == 2 then error("stage", 0) end
+    return v
+  end) { 1, 2, 3 }
+  local first = output:recv()
+  local _, err = output:recv()
+  return text(first, err)
+end)
+
+scenario("fans", function()
+  local sum = 0
+  local function slow(v) rille.sleep(1) return v end
+  for v in rille.fan_in(rille.fan_out({ 1, 2, 3, 4 }, 2, slow)) do sum = sum + v end
+  return text(sum)
+end)
+
+scenario("resource pool", function()
+  local made, destroyed, used = 0, 0, 0
+  rille.scope(function(s)
+    local pool = rille.resource_pool { max = 2, idle_timeout = 1, max_lifetime = 9,
+      acquire_timeout = 9, create = function() rille.yield() made = made + 1 return {} end,
+      destroy = function() rille.yield() destroyed = destroyed + 1 end,
+      validate = function() return true end }
+    for _ = 1, 4 do
+      s:go(function() pool:with(function() rille.sleep(1) used = used + 1 end) end)
+    end
+    rille.sleep(5)
+  end)
+  return text(made == destroyed, used)
+end)
+
+scenario("supervise", function()
+  local runs = 0
+  local value, err = rille.supervise(function(s)
+    runs = runs + 1
+    s:go(function() rille.sleep(1) if runs < 2 then error("crash", 0) end end)
+    rille.sleep(2)
+    return "served"
+  end, { on_restart = function() end })
+  return text(value, err)
+end)
+
+scenario("parallel and map", function()
+  return rille.scope(function(s)
+    local a, failed = s:parallel { function() rille.sleep(1) return 1 end, function() return 2 end }
+    local b, err = s:map({ 1, 2, 3 }, function(v) rille.yield() return v * 2 end,
+      { concurrency = 2 })
+    local c = s:parallel({ function() error("part", 0) end }, { settle = true })
+    return text(a and a[1] or failed, b and b[3] or err, c[1].err)
+  end)
+end)
+
+scenario("race and any", function()
+  return rille.scope(function(s)
+    local first, lost = s:race { function() rille.sleep(9) end,
+      function() rille.sleep(1) return "race" end }
+    local any, err = s:any { function() error("lost", 0) end, function() return "any" end }
+    return text(first, lost, any, err)
+  end)
+end)
+
+scenario("stream operators", function()
+  local got, err = rille.stream { 1, 2, 3, 4, 5, 6 }:map(function(v) return v + 1 end)
+    :filter(function(v) return v % 2 == 0 end):scan(function(a, v) return a + v end, 0)
+    :window(2):map(function(w) return w[1] + w[2] end):collect()
+  return got and table.concat(got, " ") or text(err)
+end)
+
+scenario("stream tasks", function()
+  local sum, err = rille.stream { 1, 2, 3, 4 }
+    :map_parallel(2, function(v) rille.sleep(1) return v end)
+    :merge({ 10, 20 }):debounce(0):zip { 1, 2, 3, 4, 5, 6, 7 }:count()
+  return text(sum ~= nil and sum > 0, err)
+end)
+
+scenario("stream times", function()
+  local count, err = rille.stream(rille.every(1)):take(4):batch(2, 5):timeout(9):throttle(0):count()
+  return text(count, err)
+end)
+
+scenario("stream retry and catch", function()
+  local tries = 0
+  local got, err = rille.stream { open = function()
+    tries = tries + 1
+    if tries == 1 then error("open", 0) end
+    return { 1, 2 }
+  end }:retry { delay = 1 }:concat(function() error("late", 0) end)
+    :catch(function() return { 9 } end):collect()
+  return got and text(#got) or text(err)
+end)
+
+scenario("stream to a channel", function()
+  local sum = 0
+  for v in rille.stream { 1, 2, 3 }:to_channel(1) do sum = sum + v end
+  return text(sum)
+end)
+
+scenario("shutdown", function()
+  local log = {}
+  local shutdown <close> = rille.shutdown { timeout = 5, signals = {} }
+  rille.scope(function(s)
+    s:on_shutdown(function(reason) log[#log + 1] = reason end)
+    s:go(function() rille.sleep(2) end)
+    shutdown:trigger("noon")
+    rille.sleep(1)
+  end)
+  return table.concat(log, " ")
+end)
+
 -- The engine's own functions: the requests of rille.http without a network.
 local core
 for i = 1, 9 do

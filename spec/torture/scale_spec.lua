@@ -231,6 +231,22 @@ describe("very deep scopes", function()
     end, size(1000, 40000))
   end)
 
+  it("in one task are cancelled in time that grows as they do", function()
+    linear("scopes in one task, cancelled", function(n)
+      local began
+      helper.run(function()
+        helper.raises_kind("cancelled", function()
+          nest(n, function(outermost)
+            began = os.clock()
+            outermost:cancel()
+            rille.sleep(1)
+          end)
+        end)
+      end)
+      return os.clock() - began
+    end, size(1000, 40000))
+  end)
+
   it("of tasks in one another are cancelled in time that grows as they do", function()
     linear("tasks in one another", function(n)
       local took
