@@ -774,6 +774,7 @@ void rl_open_testing(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_socket(lua_State *L);
 void rl_open_curl(lua_State *L);
+void rl_open_http_parser(lua_State *L);
 void rl_open_run(lua_State *L);
 void rl_open_stack(lua_State *L);
 

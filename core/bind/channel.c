@@ -119,6 +119,39 @@ static int l_channel_recv(lua_State *L) {
   }
 }
 
+static int recv_within_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
+  (void)status;
+  if (rl_resumed(L, engine, ctx, recv_within_k) == RILLE_EXPIRED)
+    lua_pushboolean(L, 0);
+  else if (engine->core.current->wait.event == RILLE_CLOSED_EVENT)
+    return rl_push_closed(L, engine, 1);
+  return 1;
+}
+
+/* For the Lua part: recv_within(channel, seconds) is recv, but returns false
+ * when nothing has come in that time. */
+static int l_channel_recv_within(lua_State *L) {
+  struct rl_engine *engine = rl_engine(L);
+  struct rl_channel *channel = rl_check_receiver(L, engine);
+  int64_t span = rl_check_span(L, 2);
+  struct rl_task *task = rl_enter(L, engine);
+  struct rille_waiter *one = &task->core.wait.one;
+  rl_settop(L, 1);
+  switch (rl_channel_recv(L, channel, 1)) {
+  case RILLE_MUST_WAIT:
+    one->source = &channel->core.receive;
+    one->slot = 0;
+    return rl_wait(L, task, one, 1,
+                   rille_time_add(rille_now(&engine->core), span), 0, 0,
+                   recv_within_k);
+  case RILLE_CLOSED:
+    return rl_return(L, task, rl_push_closed(L, engine, 1));
+  default:
+    return rl_return(L, task, 1);
+  }
+}
+
 /***
 Sends if that need not wait. Never suspends.
 @function channel:try_send
@@ -460,9 +493,14 @@ void rl_open_channel(lua_State *L) {
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"channel", l_channel_new},
                                        {NULL, NULL}};
+  static const luaL_Reg inner[] = {{"recv_within", l_channel_recv_within},
+                                   {NULL, NULL}};
   int engine = lua_gettop(L);
   rl_new_type(L, RL_CHANNEL_META, "channel", methods, meta);
   rl_add_receiving(L, RL_CHANNEL_META);
   rl_add_functions(L, functions);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, inner);
   lua_settop(L, engine);
 }

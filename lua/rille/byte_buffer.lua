@@ -28,6 +28,7 @@ local rille, core = ...
 local HIGH = 256 * 1024 -- bytes in `incoming` at which the source is paused
 
 local concat, find, sub = table.concat, string.find, string.sub
+local recv_within = core.recv_within
 
 local M = {}
 
@@ -167,6 +168,15 @@ function M.read(buffer, reader)
   buffer.reader = reader
   local _ <close> = buffer
   return receive(buffer)
+end
+
+--- The next piece, for who reads nothing but pieces and alone; false when none
+-- has come in so many seconds; nil and an error at the end. Suspends.
+function M.pull(buffer, seconds)
+  if not buffer.started then resume(buffer) end
+  local piece, err = recv_within(buffer.incoming, seconds)
+  if piece then buffer.held = buffer.held - #piece end
+  return piece, err
 end
 
 -- Begins to collect pieces, the rest being the first. The buffer must be

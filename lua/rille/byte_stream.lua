@@ -17,6 +17,8 @@ core.load "rille.common"
 core.load "rille.uv"
 local buffers = core.load "rille.byte_buffer"
 
+local try_write = rille.uv().try_write -- or an error that names the package
+
 -- Writing to what nobody reads is an error of the write.
 core.ignore_default(rille.uv().constants.SIGPIPE)
 
@@ -119,6 +121,13 @@ end
 function M.failure(stream)
   return state_of(stream, "failure").failed
 end
+
+--- For other parts: what `pull` and `push` take instead of the stream.
+function M.state(stream)
+  return state_of(stream, "read")
+end
+
+M.pull = buffers.pull
 
 --- Byte streams.
 -- @type byte_stream
@@ -256,6 +265,39 @@ function methods.write(stream, data)
     return write_rest(state, data, stream)
   end
   return write_rest(state, sub(type(data) == "table" and concat(data) or data, n + 1), stream)
+end
+
+-- An empty write is done when all before it are.
+local function flush(state)
+  if not state.handle then return closed(state) end
+  return rille.uv_call(state.handle.write, state.handle, "")
+end
+
+-- Writes what the kernel has not taken at once.
+local function push_rest(state, data, seconds)
+  local before = #data
+  local ok, err = rille.timeout(seconds, write_rest, state, data)
+  while not ok and rille.is_error(err, "timeout") do
+    local left = state.handle and state.handle:get_write_queue_size()
+    if not left or left >= before then return nil, err end
+    before = left
+    ok, err = rille.timeout(seconds, flush, state)
+  end
+  return ok, err
+end
+
+--- For other parts: writes as `write` does; nil and `timeout` when the other
+-- side has taken nothing in so many seconds: then the stream is to be closed.
+-- Does not check for cancellation unless it waits.
+function M.push(state, data, seconds)
+  local handle = state.handle
+  if not handle then return closed(state) end
+  local n, err, code = try_write(handle, data)
+  if n == #data and type(data) == "string" then return true end
+  if type(data) == "table" then data = concat(data) end
+  if n == #data then return true end
+  if not n and code ~= "EAGAIN" then return broken(state, err) end
+  return push_rest(state, n and n > 0 and sub(data, n + 1) or data, seconds)
 end
 
 --- Ends the writing: the other side reads the end of the stream, and can still

@@ -543,4 +543,33 @@ scenario("shutdown", function()
   return table.concat(log, " ")
 end)
 
+-- The engine's own functions: the requests of rille.http without a network.
+local core
+for i = 1, 9 do
+  local name, value = debug.getupvalue(rille.timeout, i)
+  if name == "core" then core = value end
+end
+
+scenario("http requests", function()
+  local bytes = "POST http://a/b?c=d HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    .. "3;e=f\r\nabc\r\n20\r\n" .. ("x"):rep(32) .. "\r\n0\r\nG: h\r\n\r\n"
+  local got, library = {}, core.http_library()
+  for size = 5, 45, 10 do
+    local parser = core.http_parser(library, 1000, 100)
+    local length, stop, method, path, query
+    for upto = size, #bytes + size, size do
+      stop, method, path, query, length = core.http_head(parser, bytes:sub(1, upto), 1)
+      if stop then break end
+    end
+    local at = stop
+    got[#got + 1] = text(method, path, query, length)
+    repeat
+      local next_at, piece, ended = core.http_chunk(parser, bytes, at)
+      got[#got + 1], at = piece, next_at
+    until ended
+    got[#got + 1] = text(core.http_head(parser, "nonsense", 1))
+  end
+  return table.concat(got, " ")
+end)
+
 return list

@@ -63,6 +63,8 @@ local by_kind = {
   },
 }
 
+by_kind.http = by_kind.echo
+
 function metrics.of(row) return by_kind[row.kind] end
 
 -- How a ratio is shown.

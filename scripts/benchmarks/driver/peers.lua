@@ -1,10 +1,10 @@
 --[[
 peers.lua - who is measured: their commands, and whether they are here.
 
-A peer is {name, title, command, echo, environment, cpus, version, absent}:
+A peer is {name, title, command, echo, http, environment, cpus, version, absent}:
 `command` runs a row when ROW OPS TASKS WARM are put behind it; `echo` is the
-echo server; `absent` says what is missing. Every program has one CPU, and Go
-with GOMAXPROCS=2 has all of them.
+echo server, `http` the HTTP server; `absent` says what is missing. Every
+program has one CPU, and Go with GOMAXPROCS=2 has all of them.
 ]]
 local shell = require "shell"
 
@@ -34,11 +34,13 @@ end
 -- o: rille, floor, go (paths of programs), here (the folder of the programs)
 local function describe(o)
   local command, echo = scripts(o.here .. "/rille", o.rille)
-  local go = {title = "Go", command = {o.go}, echo = {o.go, "echo"}, package = "golang-go",
-    environment = "GOMAXPROCS=1", version = "test -x " .. shell.quote(o.go) .. " && go version"}
+  local go = {title = "Go", command = {o.go}, echo = {o.go, "echo"},
+    http = {o.go, "http"}, package = "golang-go", environment = "GOMAXPROCS=1",
+    version = "test -x " .. shell.quote(o.go) .. " && go version"}
   local tarantool, tarantool_echo = scripts(o.here .. "/tarantool", "tarantool")
   return {
     rille = {title = "rille", command = command, echo = echo,
+      http = {o.rille, o.here .. "/rille/http.lua"},
       version = shell.quote(o.rille) .. " -v"},
     go = go,
     go2 = {title = "Go, 2 CPUs", command = go.command, package = go.package,
@@ -50,7 +52,8 @@ local function describe(o)
     cqueues = lua_peer(o, "cqueues", "lua5.4", 'require "cqueues"'),
     luv = lua_peer(o, "luv", "lua5.4", 'require "luv"'),
     node = {title = "Node", command = {"node", "--expose-gc", o.here .. "/node/main.mjs"},
-      echo = {"node", o.here .. "/node/echo.mjs"}, package = "nodejs",
+      echo = {"node", o.here .. "/node/echo.mjs"}, http = {"node", o.here .. "/node/http.mjs"},
+      package = "nodejs",
       version = "node --version"},
     copas = lua_peer(o, "copas", "lua5.1", 'require "luv" require "copas"'),
   }

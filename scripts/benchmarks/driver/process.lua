@@ -48,6 +48,9 @@ local function words_of(peer, job, floor)
   if job.row.kind == "echo" then
     return append({floor, "echo", job.row.connections, job.ops, client, worker}, peer.echo)
   end
+  if job.row.kind == "http" then
+    return append({floor, "http", job.row.connections, job.ops, client, worker}, peer.http)
+  end
   if job.row.kind == "idle" then
     return append({floor, "idle", job.ops, 1, client, worker}, peer.echo)
   end
@@ -79,7 +82,7 @@ end
 
 -- The CPUs on which a measurement must be left alone.
 local function used_cpus(peer, job)
-  if peer.cpus == "all" or job.row.kind == "echo" then return cpus end
+  if peer.cpus == "all" or job.row.kind == "echo" or job.row.kind == "http" then return cpus end
   return {worker}
 end
 

@@ -74,6 +74,8 @@ local rows = {
     connections = 64, peers = "go luv node tarantool cqueues copas"},
   {id = "echo1000", title = "TCP echo of 64 bytes over 1000 connections", ops = 2e5, kind = "echo",
     connections = 1000, peers = "go luv node tarantool cqueues copas"},
+  {id = "http", title = "HTTP: a text of 6 bytes over 64 connections", ops = 2e5, kind = "http",
+    connections = 64, peers = "go node"},
   {id = "idle", title = "an idle TCP connection, of 10^4", ops = 1e4, kind = "idle",
     peers = "go luv node tarantool cqueues"},
   {id = "start", title = "start, run nothing, end (-e ''; the floor is lua5.4)", ops = 100,

@@ -21,6 +21,7 @@ local list = {
   {row = "sleepers", metric = "peak", peer = "go", most = 1},
   {row = "echo64", metric = "rate", peer = "luv", least = 0.85},
   {row = "echo1000", metric = "rate", peer = "luv", least = 0.85},
+  {row = "http", metric = "rate", peer = "node", least = 1},
   {row = "idle", metric = "bytes", peer = "luv", over = 6000}, -- 60 MB for 10^4
   {row = "semaphore_call", peer = "floor", most = 2.5},
   {row = "breaker_call", peer = "floor", most = 2.5},

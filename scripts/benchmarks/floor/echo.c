@@ -3,6 +3,7 @@
  *
  *     bench_floor echo CONNECTIONS TRIPS CPU SERVER-CPU COMMAND...
  *     bench_floor idle CONNECTIONS TRIPS CPU SERVER-CPU COMMAND...
+ *     bench_floor http CONNECTIONS TRIPS CPU SERVER-CPU COMMAND...
  *
  * Starts COMMAND, a server that prints "port N", connects so many times, and
  * has one message of 64 bytes under way on every connection: when it is back,
@@ -14,6 +15,9 @@
  * With `idle` the trips are few: at least one for each connection. Then nothing
  * is under way, and the bytes are what the server has grown by, divided by the
  * connections.
+ *
+ * With `http` the message is a GET, and what comes back a response with status
+ * 200 whose body is "hello\n".
  */
 #include "floor.h"
 #include <arpa/inet.h>
@@ -31,20 +35,27 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MESSAGE = 64, EVENTS = 64 };
+enum { MESSAGE = 64, ANSWER = 512, EVENTS = 64 };
+
+static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+static const char status_line[] = "HTTP/1.1 200 OK\r\n";
+static const char text[] = "\r\n\r\nhello\n"; /* how a response ends */
+
+enum mode { ECHO, IDLE, HTTP };
 
 struct connection {
   int fd;
   int got;         /* bytes of the answer that are there */
   uint64_t number; /* of the message under way */
   double sent;
-  char answer[MESSAGE];
+  char answer[ANSWER];
 };
 
 struct client {
   struct connection *connections;
   int count;
   int epoll;
+  bool is_http;
   uint64_t left;   /* trips to begin */
   uint64_t begun;  /* trips begun, the number of the last */
   uint64_t ended;  /* trips ended */
@@ -94,6 +105,11 @@ static bool send_next(struct client *client, struct connection *c) {
   char message[MESSAGE];
   c->number = ++client->begun;
   client->left--;
+  if (client->is_http) {
+    c->got = 0;
+    c->sent = floor_clock();
+    return send(c->fd, request, sizeof request - 1, 0) == sizeof request - 1;
+  }
   for (size_t i = 0; i < MESSAGE; i += sizeof c->number)
     memcpy(message + i, &c->number, sizeof c->number);
   c->got = 0;
@@ -108,16 +124,25 @@ static bool is_answer(const struct connection *c) {
   return true;
 }
 
+/* Whether all of a response is there. */
+static bool is_response(const struct connection *c) {
+  int size = (int)sizeof text - 1;
+  return c->got > size + (int)sizeof status_line &&
+         memcmp(c->answer + c->got - size, text, (size_t)size) == 0 &&
+         memcmp(c->answer, status_line, sizeof status_line - 1) == 0;
+}
+
 static bool receive(struct client *client, struct connection *c) {
-  ssize_t n = recv(c->fd, c->answer + c->got, (size_t)(MESSAGE - c->got), 0);
+  int most = client->is_http ? ANSWER : MESSAGE;
+  ssize_t n = recv(c->fd, c->answer + c->got, (size_t)(most - c->got), 0);
   if (n <= 0) {
     client->why = "a connection broke";
     return false;
   }
   c->got += (int)n;
-  if (c->got < MESSAGE)
+  if (c->got < most && !(client->is_http && is_response(c)))
     return true;
-  if (!is_answer(c)) {
+  if (client->is_http ? !is_response(c) : !is_answer(c)) {
     client->why = "what came back is not what was sent";
     return false;
   }
@@ -198,8 +223,9 @@ static int report(const struct client *client, int trips, double seconds,
   return 0;
 }
 
-static int drive(struct server server, int count, int trips, bool is_idle) {
-  struct client client = {.count = count, .why = "no memory"};
+static int drive(struct server server, int count, int trips, enum mode mode) {
+  struct client client = {
+      .count = count, .is_http = mode == HTTP, .why = "no memory"};
   double seconds = -1, cpu = 0, bytes;
   int status;
   client.connections = calloc((size_t)count, sizeof *client.connections);
@@ -212,8 +238,8 @@ static int drive(struct server server, int count, int trips, bool is_idle) {
     seconds = make_trips(&client, (uint64_t)trips);
     cpu = cpu_time(server.pid) - cpu;
   }
-  bytes = floor_memory(server.pid, is_idle ? "VmRSS" : "VmHWM");
-  if (is_idle)
+  bytes = floor_memory(server.pid, mode == IDLE ? "VmRSS" : "VmHWM");
+  if (mode == IDLE)
     bytes = (bytes - server.bytes) / count;
   status = report(&client, trips, seconds, cpu, bytes);
   for (int i = 0; client.connections != NULL && i < count; i++)
@@ -225,7 +251,7 @@ static int drive(struct server server, int count, int trips, bool is_idle) {
   return status;
 }
 
-static int run_echo(int argc, char **argv, bool is_idle) {
+static int run_mode(int argc, char **argv, enum mode mode) {
   int status = 1, count, trips;
   struct server server;
   if (argc < 5)
@@ -233,18 +259,20 @@ static int run_echo(int argc, char **argv, bool is_idle) {
   count = atoi(argv[0]), trips = atoi(argv[1]);
   if (count < 1 || trips < 1)
     return 2;
-  if (is_idle && trips < count)
+  if (mode == IDLE && trips < count)
     trips = count;
   floor_pin(0, atoi(argv[2]));
   server = start_server(argv + 4, atoi(argv[3]));
   if (server.pid > 0 && server.port > 0)
-    status = drive(server, count, trips, is_idle);
+    status = drive(server, count, trips, mode);
   else
     fprintf(stderr, "floor: %s printed no port\n", argv[4]);
   stop_server(&server);
   return status;
 }
 
-int floor_echo(int argc, char **argv) { return run_echo(argc, argv, false); }
+int floor_echo(int argc, char **argv) { return run_mode(argc, argv, ECHO); }
 
-int floor_idle(int argc, char **argv) { return run_echo(argc, argv, true); }
+int floor_idle(int argc, char **argv) { return run_mode(argc, argv, IDLE); }
+
+int floor_http(int argc, char **argv) { return run_mode(argc, argv, HTTP); }

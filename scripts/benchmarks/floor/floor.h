@@ -14,6 +14,7 @@ int floor_script(int argc, char **argv);
 /* Starts a server, drives it, ends it: see echo.c. */
 int floor_echo(int argc, char **argv);
 int floor_idle(int argc, char **argv);
+int floor_http(int argc, char **argv);
 
 /* Starts a program again and again: see start.c. */
 int floor_start(int argc, char **argv);

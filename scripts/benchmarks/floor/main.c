@@ -38,13 +38,14 @@ int main(int argc, char **argv) {
   } commands[] = {{"run", floor_script},
                   {"echo", floor_echo},
                   {"idle", floor_idle},
+                  {"http", floor_http},
                   {"start", floor_start}};
   for (size_t i = 0; argc > 2 && i < sizeof commands / sizeof *commands; i++)
     if (strcmp(argv[1], commands[i].name) == 0)
       return commands[i].run(argc - 2, argv + 2);
   fprintf(stderr,
           "usage: bench_floor run SCRIPT ROW OPS TASKS\n"
-          "       bench_floor echo|idle CONNECTIONS TRIPS CPU SERVER-CPU "
+          "       bench_floor echo|idle|http CONNECTIONS TRIPS CPU SERVER-CPU "
           "COMMAND...\n"
           "       bench_floor start TIMES COMMAND...\n");
   return 2;

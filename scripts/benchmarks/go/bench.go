@@ -122,6 +122,10 @@ func main() {
 		echo()
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "http" {
+		serveHTTP()
+		return
+	}
 	var name string
 	var numbers [3]int
 	if len(os.Args) > 3 {
