@@ -751,6 +751,7 @@ void rl_open_protect(lua_State *L);
 void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);
 void rl_open_block(lua_State *L);
+void rl_open_leave(lua_State *L);
 void rl_open_channel(lua_State *L);
 void rl_open_broadcast(lua_State *L);
 void rl_open_subscription(lua_State *L);

@@ -1,8 +1,9 @@
 /*
- * channel.h - what channels and subscriptions share: the receiving side.
+ * channel.h - what the files of channels share, and those of subscriptions and
+ * inlets, which have the receiving side.
  *
- * A subscription begins with an rl_channel, whose type is its own; to the
- * functions here it is one.
+ * These begin with an rl_channel, whose type is their own; to the functions
+ * here they are one.
  */
 #ifndef RILLE_BIND_CHANNEL_H
 #define RILLE_BIND_CHANNEL_H
@@ -23,15 +24,46 @@ enum {
   CHANNEL_SLOTS = CHANNEL_ON_DROP
 };
 
-/* channel.c */
-
 /* The channel at 1, in a function of `engine`. */
 static inline struct rl_channel *
 rl_check_channel(lua_State *L, const struct rl_engine *engine) {
   return rl_check_of(L, engine, 1, &rl_channel_type);
 }
 
-/* The subscription or inlet at 1 likewise. */
+/* channel.c */
+
+/* Reads a capacity at `index`; false if it is none. */
+bool rl_to_capacity(lua_State *L, int index, uint32_t *capacity);
+
+#define RL_CAPACITY "a whole number from 0 to 2147483647 or math.huge expected"
+
+/* The values of the option `overflow`, in the order of rille_overflow. */
+extern const char *const rl_overflows[];
+
+/* Pushes "2 of 16", and ", closed". */
+const char *rl_push_filling(lua_State *L, const struct rl_channel *channel);
+
+/* What a case of a select gives. */
+rl_push_case rl_push_channel_case;
+
+/* send.c */
+
+/* Raises an argument error unless a value that can be sent is at `index`. */
+void rl_check_value(lua_State *L, int index);
+
+/* Raises that nothing can be sent any more. */
+int rl_raise_closed(lua_State *L, struct rl_engine *engine);
+
+/* Pushes nil and the error of a channel that is full. */
+int rl_push_full(lua_State *L, struct rl_engine *engine);
+
+/* Adds the methods of senders to the type in `slot` of the engine, which is at
+ * the top. */
+void rl_add_sending(lua_State *L, int slot);
+
+/* recv.c */
+
+/* The subscription or inlet at 1, in a function of `engine`. */
 struct rl_channel *rl_check_other_receiver(lua_State *L,
                                            const struct rl_engine *engine);
 
@@ -43,25 +75,8 @@ rl_check_receiver(lua_State *L, const struct rl_engine *engine) {
                                     : rl_check_other_receiver(L, engine);
 }
 
-/* Raises that nothing can be sent any more. */
-int rl_raise_closed(lua_State *L, struct rl_engine *engine);
-
 /* Pushes nil and the error of the closed channel at `index`. */
 int rl_push_closed(lua_State *L, struct rl_engine *engine, int index);
-
-/* Pushes nil and the error of a channel that is full. */
-int rl_push_full(lua_State *L, struct rl_engine *engine);
-
-/* Raises an argument error unless a value that can be sent is at `index`. */
-void rl_check_value(lua_State *L, int index);
-
-/* Reads a capacity at `index`; false if it is none. */
-bool rl_to_capacity(lua_State *L, int index, uint32_t *capacity);
-
-#define RL_CAPACITY "a whole number from 0 to 2147483647 or math.huge expected"
-
-/* The values of the option `overflow`, in the order of rille_overflow. */
-extern const char *const rl_overflows[];
 
 /* Adds the methods and metamethods of receivers to the type in `slot` of the
  * engine, which is at the top. */
@@ -70,11 +85,8 @@ void rl_add_receiving(lua_State *L, int slot);
 /* The method `stats`. */
 int rl_channel_stats(lua_State *L);
 
-/* Pushes "2 of 16", and ", closed". */
-const char *rl_push_filling(lua_State *L, const struct rl_channel *channel);
-
-/* What a case of a select gives. */
-rl_push_case rl_push_channel_case;
+/* For the Lua part: recv that waits for so long at most. */
+int rl_channel_recv_within(lua_State *L);
 
 /* transfer.c */
 
@@ -101,10 +113,5 @@ enum rille_transfer_kind rl_channel_send(lua_State *L,
  * below the value. */
 enum rille_transfer_kind rl_channel_recv(lua_State *L,
                                          struct rl_channel *channel, int index);
-
-/* batch.c: the methods `recv_many` and `send_many` */
-
-int rl_channel_recv_many(lua_State *L);
-int rl_channel_send_many(lua_State *L);
 
 #endif
