@@ -151,7 +151,7 @@ if arg[1] then
   all_work = check_file(arg[1])
 else
   rille.scope(function(s)
-    local places = {a = start_server "127.0.0.1", b = start_server "127.0.0.2", dead = "127.0.0.3"}
+    local places = {a = start_server "127.0.0.1", b = start_server "127.0.0.1", dead = "127.0.0.1"}
     all_work = check_file("scripts/examples/data/links.txt", places)
     s:cancel() -- the servers
   end)
