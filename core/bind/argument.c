@@ -263,9 +263,5 @@ void rl_open_argument(lua_State *L) {
                                    {"misuse", l_misuse},
                                    {"shown", l_shown},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -479,6 +479,9 @@ void rl_open_stack(lua_State *L);
 /* Adds functions to the module: module at -2, engine at -1. */
 void rl_add_functions(lua_State *L, const luaL_Reg *functions);
 
+/* Adds functions to what the Lua part is offered: engine at -1. */
+void rl_add_inner(lua_State *L, const luaL_Reg *functions);
+
 /* A shared library that is used only if it is there. `functions` are the names
  * of what is called in it, in the order of the caller's struct of pointers,
  * with NULL at the end. */

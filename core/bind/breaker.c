@@ -402,8 +402,5 @@ void rl_open_breaker(lua_State *L) {
   int engine = lua_gettop(L);
   rl_add_protector(lua_touserdata(L, engine), l_breaker_call, BASE);
   rl_new_type(L, RL_BREAKER_META, "breaker", methods, meta);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

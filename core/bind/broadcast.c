@@ -257,11 +257,7 @@ void rl_open_broadcast(lua_State *L) {
                                    {"try_publish", l_try_publish},
                                    {"event_bus", l_broadcast_new},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_BROADCAST_META, "broadcast", methods, meta);
   rl_add_functions(L, functions);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -110,10 +110,6 @@ void rl_open_budget(lua_State *L) {
                                    {"withdraw", l_budget_withdraw},
                                    {"give_back", l_budget_give_back},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_BUDGET_META, "retry_budget", methods, meta);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -195,13 +195,9 @@ void rl_open_channel(lua_State *L) {
                                        {NULL, NULL}};
   static const luaL_Reg inner[] = {{"recv_within", rl_channel_recv_within},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_CHANNEL_META, "channel", methods, meta);
   rl_add_sending(L, RL_CHANNEL_META);
   rl_add_receiving(L, RL_CHANNEL_META);
   rl_add_functions(L, functions);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

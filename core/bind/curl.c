@@ -367,10 +367,7 @@ void rl_open_curl(lua_State *L) {
   int engine = lua_gettop(L);
   rille_list_init(&((struct rl_engine *)lua_touserdata(L, engine))->pools);
   rl_new_type(L, RL_HTTP_POOL_META, "http_pool", methods, meta);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
   rl_open_transfer(L);
   rl_open_curl_url(L);
 }
@@ -389,10 +386,7 @@ void rl_curl_close(struct rl_engine *engine) { (void)engine; }
 void rl_open_curl(lua_State *L) {
   static const luaL_Reg inner[] = {{"curl_pool", l_pool_new}, {NULL, NULL}};
   int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }
 
 #endif

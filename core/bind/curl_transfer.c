@@ -355,10 +355,7 @@ void rl_open_transfer(lua_State *L) {
   rl_new_type(L, RL_TRANSFER_META, "http_transfer", methods, meta);
   lua_newtable(L);
   lua_setiuservalue(L, engine, RL_TRANSFERS);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }
 
 #else

@@ -71,11 +71,7 @@ static int l_url(lua_State *L) {
 
 void rl_open_curl_url(lua_State *L) {
   static const luaL_Reg inner[] = {{"curl_url", l_url}, {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }
 
 #else

@@ -268,11 +268,7 @@ void rl_open_error(lua_State *L) {
       {"is_cancellation", l_error_is_cancellation},
       {NULL, NULL}};
   static const luaL_Reg inner[] = {{"error", l_error_new}, {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_ERROR_META, "error", none, meta);
   rl_add_functions(L, functions);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -246,6 +246,14 @@ void rl_add_functions(lua_State *L, const luaL_Reg *functions) {
   lua_pop(L, 1);
 }
 
+void rl_add_inner(lua_State *L, const luaL_Reg *functions) {
+  int engine = lua_gettop(L);
+  lua_getiuservalue(L, engine, RL_LUA);
+  lua_pushvalue(L, engine);
+  rl_add_functions(L, functions);
+  lua_settop(L, engine);
+}
+
 /* For the Lua part: nearest(word, words) is the word of the list that is most
  * like it, or nil. */
 static int l_nearest(lua_State *L) {
@@ -285,9 +293,5 @@ void rl_open_helpers(lua_State *L) {
                                    {"closable", l_closable},
                                    {"is", l_is},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

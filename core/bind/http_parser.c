@@ -501,9 +501,5 @@ void rl_open_http_parser(lua_State *L) {
                                    {"http_head", l_http_head},
                                    {"http_chunk", l_http_chunk},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

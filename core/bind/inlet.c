@@ -161,11 +161,7 @@ void rl_open_inlet(lua_State *L) {
                                    {"inlet_put", l_inlet_put},
                                    {"inlet_end", l_inlet_end},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_INLET_META, "inlet", methods, meta);
   rl_add_receiving(L, RL_INLET_META);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -232,9 +232,5 @@ void rl_open_leave(lua_State *L) {
                                    {"fail", l_scope_fail},
                                    {"grace_left", l_scope_grace_left},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

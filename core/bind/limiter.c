@@ -368,10 +368,6 @@ void rl_open_limiter(lua_State *L) {
   static const luaL_Reg meta[] = {{"__tostring", l_limiter_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"limiter", l_limiter_new}, {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_LIMITER_META, "limiter", methods, meta);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -234,8 +234,5 @@ void rl_open_luv(lua_State *L) {
   if (lua_getfield(L, -1, "luv") == LUA_TTABLE)
     guard_luv(L);
   lua_settop(L, engine);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -103,10 +103,6 @@ void rl_open_retry(lua_State *L) {
                                    {"may_retry", l_retry_may},
                                    {"retry_delay", l_retry_delay},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_RETRY_META, "retry plan", none, none);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -408,12 +408,8 @@ void rl_open_scope(lua_State *L) {
   static const luaL_Reg functions[] = {{"root", l_scope_root}, {NULL, NULL}};
   static const luaL_Reg inner[] = {{"startable", l_scope_startable},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_SCOPE_META, "scope", methods, meta);
   rl_add_functions(L, functions);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
   open_top(L);
 }

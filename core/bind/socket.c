@@ -46,9 +46,5 @@ static int l_accept_from(lua_State *L) {
 void rl_open_socket(lua_State *L) {
   static const luaL_Reg inner[] = {
       {"listen_on", l_listen_on}, {"accept_from", l_accept_from}, {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -73,9 +73,5 @@ static int l_learn_frames(lua_State *L) {
 void rl_open_stack(lua_State *L) {
   static const luaL_Reg inner[] = {{"learn_frames", l_learn_frames},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

@@ -258,11 +258,7 @@ void rl_open_subscription(lua_State *L) {
                                   {"__tostring", l_subscription_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"label", l_label}, {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_SUBSCRIPTION_META, "subscription", methods, meta);
   rl_add_receiving(L, RL_SUBSCRIPTION_META);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

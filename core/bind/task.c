@@ -290,11 +290,7 @@ void rl_open_task(lua_State *L) {
       {"current", l_task_current}, {"yield", l_task_yield}, {NULL, NULL}};
   static const luaL_Reg inner[] = {{"checkpoint", l_task_checkpoint},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_new_type(L, RL_TASK_META, "task", methods, meta);
   rl_add_functions(L, functions);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

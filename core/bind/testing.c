@@ -98,9 +98,5 @@ static int l_live(lua_State *L) {
 void rl_open_testing(lua_State *L) {
   static const luaL_Reg inner[] = {
       {"wait_all_blocked", l_wait_all_blocked}, {"live", l_live}, {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }

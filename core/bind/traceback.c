@@ -86,9 +86,5 @@ static int l_traceback(lua_State *L) {
 
 void rl_open_traceback(lua_State *L) {
   static const luaL_Reg inner[] = {{"traceback", l_traceback}, {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_LUA);
-  lua_pushvalue(L, engine);
-  rl_add_functions(L, inner);
-  lua_settop(L, engine);
+  rl_add_inner(L, inner);
 }
