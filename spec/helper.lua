@@ -149,19 +149,53 @@ function helper.heap()
   return collectgarbage "count"
 end
 
---- Runs `code` as the main task of a process of its own, with warnings on;
--- returns its output, then its warnings.
-function helper.warnings(code)
+--- Runs `code` in stock Lua, in a process of its own, after the shell has done
+-- `before`, with `options` of lua5.4; returns its output (both streams) and its
+-- status.
+function helper.stock_lua(code, before, options)
   local path = os.tmpname()
   do
     local file <close> = assert(io.open(path, "w"))
-    file:write("io.stdout:setvbuf 'no' local rille = require 'rille'\n",
-      "rille.run({clock = 'virtual', seed = 1}, function()\n", code, "\nend)")
+    file:write(code)
   end
-  local pipe <close> = assert(io.popen("exec lua5.4 -W " .. path .. " 2>&1 </dev/null"))
+  local pipe = assert(io.popen(("%s exec lua5.4 %s %s 2>&1 </dev/null"):format(before or "",
+    options or "", path)))
   local output = pipe:read "a"
+  local _, how, status = pipe:close()
   os.remove(path)
-  return output
+  return output, how == "exit" and status or how .. " " .. status
+end
+
+--- Runs `code` as the main task of a process of its own, with warnings on;
+-- returns its output, then its warnings.
+function helper.warnings(code)
+  return (helper.stock_lua("io.stdout:setvbuf 'no' local rille = require 'rille'\n"
+    .. "rille.run({clock = 'virtual', seed = 1}, function()\n" .. code .. "\nend)", nil, "-W"))
+end
+
+--- Code that imports the module where no luv is to be found.
+helper.without_luv = [[
+  local paths = {}
+  for path in package.cpath:gmatch("[^;]+") do
+    local luv = io.open((path:gsub("?", "luv")))
+    if luv then luv:close() else paths[#paths + 1] = path end
+  end
+  package.cpath = table.concat(paths, ";")
+  local rille = require "rille"
+]]
+
+--- Fails unless what takes cost(n) seconds of processor time grows as n does: the
+-- least of three for 4 n against that for n.
+function helper.check_linear(cost, n)
+  local function least(count)
+    return math.min(cost(count), cost(count), cost(count))
+  end
+  local ratio
+  for _ = 1, 3 do
+    ratio = least(4 * n) / least(n)
+    if ratio < 9 then return end -- 4 where each takes as long as before
+  end
+  error(("four times as many take %.1f times as long"):format(ratio), 2)
 end
 
 --- Finds where `text` stands in the file `name`: "name:line".

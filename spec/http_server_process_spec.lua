@@ -1,19 +1,11 @@
 -- http_server_process_spec.lua - servers in a process of their own: few
 -- descriptors, many connections, no library, the end of the Lua state.
 
--- Runs `code` in stock Lua, after the shell has done `before`; returns its
--- output (both streams) and its status.
+local helper = require "spec.helper"
+
 local function lua(code, before)
-  local path = os.tmpname()
-  do
-    local file <close> = assert(io.open(path, "w"))
-    file:write("local rille = require 'rille'\nlocal http, net = rille.http, rille.net\n", code)
-  end
-  local pipe = assert(io.popen((before or "") .. " exec lua5.4 " .. path .. " 2>&1 </dev/null"))
-  local output = pipe:read("a")
-  local _, how, status = pipe:close()
-  os.remove(path)
-  return output, how == "exit" and status or how .. " " .. status
+  return helper.stock_lua("local rille = require 'rille'\nlocal http, net = rille.http, rille.net\n"
+    .. code, before)
 end
 
 local function prints(expected, code, before)

@@ -1,15 +1,7 @@
 -- luv_parts_spec.lua - the parts that need luv, where it is absent.
 local sys = require "spec.sys_helper"
 
-local without_luv = [[
-  local paths = {}
-  for path in package.cpath:gmatch("[^;]+") do
-    local luv = io.open((path:gsub("?", "luv")))
-    if luv then luv:close() else paths[#paths + 1] = path end
-  end
-  package.cpath = table.concat(paths, ";")
-  local rille = require "rille"
-]]
+local without_luv = require "spec.helper".without_luv
 
 describe("require of a part", function()
   it("returns what the module has under that name", function()

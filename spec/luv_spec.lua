@@ -1,34 +1,15 @@
 -- luv on the engine's loop: loading and closing in any order, refusals, await.
 -- What ends a process, or could crash one, runs in a process of its own.
 
--- Runs `code` in stock Lua; returns its output (both streams) and its status.
-local function lua(code)
-  local path = os.tmpname()
-  do
-    local file <close> = assert(io.open(path, "w"))
-    file:write(code)
-  end
-  local pipe = assert(io.popen("exec lua5.4 " .. path .. " 2>&1 </dev/null"))
-  local output = pipe:read("a")
-  local _, how, status = pipe:close()
-  os.remove(path)
-  return output, how == "exit" and status or how .. " " .. status
-end
+local helper = require "spec.helper"
+
+local lua = helper.stock_lua
 
 local function prints(expected, code)
   assert.same({ expected, 0 }, { lua(code) })
 end
 
--- The module under a C path where no luv is to be found.
-local without_luv = [[
-  local paths = {}
-  for path in package.cpath:gmatch("[^;]+") do
-    local luv = io.open((path:gsub("?", "luv")))
-    if luv then luv:close() else paths[#paths + 1] = path end
-  end
-  package.cpath = table.concat(paths, ";")
-  local rille = require "rille"
-]]
+local without_luv = helper.without_luv
 
 local timer_in_a_task = [[
   rille.run(function()

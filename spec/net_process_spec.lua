@@ -1,23 +1,10 @@
 -- net_process_spec.lua - what needs a process of its own: no descriptors left,
 -- SIGPIPE, no luv, the end of the Lua state with connections open.
 
--- Runs `code` in stock Lua, after the shell has done `before`; returns its
--- output (both streams) and its status.
-local function lua(code, before)
-  local path = os.tmpname()
-  do
-    local file <close> = assert(io.open(path, "w"))
-    file:write(code)
-  end
-  local pipe = assert(io.popen((before or "") .. " exec lua5.4 " .. path .. " 2>&1 </dev/null"))
-  local output = pipe:read("a")
-  local _, how, status = pipe:close()
-  os.remove(path)
-  return output, how == "exit" and status or how .. " " .. status
-end
+local helper = require "spec.helper"
 
 local function prints(expected, code, before)
-  assert.same({ expected, 0 }, { lua(code, before) })
+  assert.same({ expected, 0 }, { helper.stock_lua(code, before) })
 end
 
 -- Takes every descriptor there is; gives them back when it is closed.
@@ -142,14 +129,7 @@ describe("rille.net", function()
   end)
 
   it("names the package when there is no luv, and only then", function()
-    prints("true\ttrue\ndone\n", [[
-      local paths = {}
-      for path in package.cpath:gmatch("[^;]+") do
-        local luv = io.open((path:gsub("?", "luv")))
-        if luv then luv:close() else paths[#paths + 1] = path end
-      end
-      package.cpath = table.concat(paths, ";")
-      local rille = require "rille"
+    prints("true\ttrue\ndone\n", helper.without_luv .. [[
       local _, required = pcall(require, "rille.net")
       local _, looked_up = pcall(function() return rille.net end)
       print(tostring(required):find("lua-luv", 1, true) ~= nil,

@@ -88,11 +88,7 @@ local function broken(state, err)
 end
 
 local function close_state(state)
-  local handle = state.handle
-  if not handle then return end
-  state.handle = nil
-  state.owner[state] = nil
-  if not handle:is_closing() then handle:close() end
+  if not core.close_handle(state) then return end
   if not state.ended then buffers.finish(state, end_error(state)) end
 end
 

@@ -36,12 +36,9 @@ end)
 local guard = {}
 
 local function close_state(state)
-  local handle = state.handle
-  if not handle then return end
-  state.handle = nil
-  state.owner[state] = nil
-  state.poll:close()
-  handle:close()
+  if not state.handle then return end
+  state.poll:close() -- before the descriptor that it watches
+  core.close_handle(state)
   state.wake:close()
 end
 

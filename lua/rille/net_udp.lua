@@ -23,12 +23,7 @@ local function closed(state)
 end
 
 local function close_state(state)
-  local handle = state.handle
-  if not handle then return end
-  state.handle = nil
-  state.owner[state] = nil
-  if not handle:is_closing() then handle:close() end
-  state.incoming:close()
+  if core.close_handle(state) then state.incoming:close() end
 end
 
 -- Receives from now on.

@@ -1,6 +1,8 @@
 -- The engine closed a parked task while it was still in the list of what it
 -- waited on. A handler that collected garbage freed that, the list with it.
 
+local helper = require "spec.helper"
+
 local code = [[
   local rille = require "rille"
   local _, engine = debug.getupvalue(rille.now, 1)
@@ -24,14 +26,6 @@ local code = [[
 
 describe("closing an engine", function()
   it("survives handlers that collect garbage", function()
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write(code)
-    file:close()
-    local pipe = assert(io.popen("exec lua5.4 " .. path .. " 2>&1"))
-    local output = pipe:read("a")
-    pipe:close()
-    os.remove(path)
-    assert.equal("closed\n", output)
+    assert.equal("closed\n", (helper.stock_lua(code)))
   end)
 end)

@@ -16,24 +16,13 @@ local function descend(n, fn)
   end)
 end
 
--- The least processor time of three runs of fn(n).
-local function least(fn, n)
-  local best = math.huge
-  for _ = 1, 3 do
+-- Four times as deep takes about four times as long.
+local function check_linear(fn)
+  helper.check_linear(function(n)
     local began = os.clock()
     helper.run(fn, n)
-    best = math.min(best, os.clock() - began)
-  end
-  return best
-end
-
-local function check_linear(fn)
-  local ratio
-  for _ = 1, 3 do
-    ratio = least(fn, 4000) / least(fn, 1000)
-    if ratio < 9 then return end -- 4 where each takes as long as before
-  end
-  error(("four times as many take %.1f times as long"):format(ratio))
+    return os.clock() - began
+  end, 1000)
 end
 
 describe("tasks in one another, thousands deep,", function()

@@ -16,10 +16,9 @@ local function nest(n)
   return result
 end
 
--- The least processor time of three cancellations.
-local function least(fn, n)
-  local best = math.huge
-  for _ = 1, 3 do
+-- The processor time that a cancellation takes of fn(n), which waits.
+local function cost_of(fn)
+  return function(n)
     local began
     collectgarbage()
     helper.run(function()
@@ -30,21 +29,16 @@ local function least(fn, n)
         s:cancel()
       end)
     end)
-    best = math.min(best, os.clock() - began)
+    return os.clock() - began
   end
-  return best
-end
-
-local function check_linear(fn)
-  local ratio
-  for _ = 1, 3 do
-    ratio = least(fn, 40000) / least(fn, 10000)
-    if ratio < 9 then return end -- 4 where each takes as long as before
-  end
-  error(("four times as many take %.1f times as long"):format(ratio))
 end
 
 describe("a task that is cancelled deep in a recursion", function()
-  it("of functions ends in time that grows as they do", function() check_linear(recur) end)
-  it("of scopes ends in time that grows as they do", function() check_linear(nest) end)
+  it("of functions ends in time that grows as they do", function()
+    helper.check_linear(cost_of(recur), 10000)
+  end)
+
+  it("of scopes ends in time that grows as they do", function()
+    helper.check_linear(cost_of(nest), 10000)
+  end)
 end)

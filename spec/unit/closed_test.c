@@ -6,18 +6,7 @@
  * asked for everything it has: what needs the engine raises an error that
  * says so, what only reads may answer, and nothing crashes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <lauxlib.h>
-#include <lualib.h>
-#include <rille.h>
+#include "host_fixture.h"
 
 /* Fills OBJECTS and parks: run as a task. */
 static const char fill[] =
@@ -139,36 +128,9 @@ static const char poke[] =
     "end\n"
     "collectgarbage()\n";
 
-struct host {
-  lua_State *L;
-  uv_loop_t loop;
-  uv_loop_t *given; /* to rille_open: the loop, or NULL */
-};
-
-static int open_host(void **state, bool own_loop) {
-  struct host *host = test_calloc(1, sizeof *host);
-  *state = host;
-  host->L = luaL_newstate();
-  luaL_openlibs(host->L);
-  if (uv_loop_init(&host->loop) != 0)
-    return -1;
-  host->given = own_loop ? NULL : &host->loop;
-  return rille_open(host->L, host->given);
-}
-
 static int open_on_own_loop(void **state) { return open_host(state, true); }
 
 static int open_on_host_loop(void **state) { return open_host(state, false); }
-
-static int close_host(void **state) {
-  struct host *host = *state;
-  lua_close(host->L);
-  uv_run(&host->loop, UV_RUN_DEFAULT);
-  if (uv_loop_close(&host->loop) != 0)
-    return -1;
-  test_free(host);
-  return 0;
-}
 
 /* Calls a chunk and leaves `results` values; fails with what it raises. */
 static void call(lua_State *L, const char *chunk, int results) {

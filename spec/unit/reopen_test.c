@@ -5,25 +5,7 @@
  * none; what is left of the first is refused by both, wherever it turns up; and
  * luv, which lives as long as the state, goes on with its handles.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <lauxlib.h>
-#include <lualib.h>
-#include <rille.h>
-
-struct host {
-  lua_State *L;
-  uv_loop_t loop;
-  uv_loop_t *given; /* to rille_open: the loop, or NULL */
-};
+#include "host_fixture.h"
 
 static int l_close(lua_State *L) {
   rille_close(L);
@@ -49,35 +31,21 @@ static int l_wait(lua_State *L) {
   return rille_wait(L, awaitable, 0, never_k);
 }
 
-static int open_host(void **state, bool own_loop) {
-  struct host *host = test_calloc(1, sizeof *host);
-  *state = host;
-  host->L = luaL_newstate();
-  luaL_openlibs(host->L);
-  lua_register(host->L, "close", l_close);
-  lua_register(host->L, "open", l_open);
-  lua_pushlightuserdata(host->L, (void *)(uintptr_t)1);
-  lua_pushcclosure(host->L, l_wait, 1);
-  lua_setglobal(host->L, "wait");
-  if (uv_loop_init(&host->loop) != 0)
-    return -1;
-  host->given = own_loop ? NULL : &host->loop;
-  return rille_open(host->L, host->given);
+/* Opens a host that has the functions above. */
+static int open_armed(void **state, bool own_loop) {
+  int status = open_host(state, own_loop);
+  lua_State *L = ((struct host *)*state)->L;
+  lua_register(L, "close", l_close);
+  lua_register(L, "open", l_open);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)1);
+  lua_pushcclosure(L, l_wait, 1);
+  lua_setglobal(L, "wait");
+  return status;
 }
 
-static int open_on_own_loop(void **state) { return open_host(state, true); }
+static int open_on_own_loop(void **state) { return open_armed(state, true); }
 
-static int open_on_host_loop(void **state) { return open_host(state, false); }
-
-static int close_host(void **state) {
-  struct host *host = *state;
-  lua_close(host->L);
-  uv_run(&host->loop, UV_RUN_DEFAULT);
-  if (uv_loop_close(&host->loop) != 0)
-    return -1;
-  test_free(host);
-  return 0;
-}
+static int open_on_host_loop(void **state) { return open_armed(state, false); }
 
 /* Calls a chunk outside any task; fails with what it raises. */
 static void call(lua_State *L, const char *chunk) {
