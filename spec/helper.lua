@@ -198,7 +198,7 @@ helper.uncounted = (os.getenv "LD_PRELOAD" or "") ~= "" and "a sanitizer's runti
   or not os.execute "command -v valgrind >/dev/null" and "valgrind is not installed" or nil
 
 --- Fails unless what takes the work `name` of spec/growth.lua grows as n does:
--- 2 n more must take about twice what n more take.
+-- 2 n more must take about twice what n more take. Returns how many times.
 function helper.check_linear(name, n)
   local one, two, four = instructions(name, n), instructions(name, 2 * n), instructions(name, 4 * n)
   local ratio = (four - two) / (two - one)
@@ -206,6 +206,7 @@ function helper.check_linear(name, n)
     error(("%s: %d, %d and %d take %d, %d and %d instructions"):format(name, n, 2 * n, 4 * n, one,
       two, four), 2)
   end
+  return ratio
 end
 
 --- Finds where `text` stands in the file `name`: "name:line".

@@ -162,6 +162,8 @@ for _, name in ipairs {
 } do
   describe(name, function()
     local it = helper.uncounted and pending or it
-    it("take work that grows as they do", function() helper.check_linear(name, n) end)
+    it("take work that grows as they do", function()
+      note("scale: %s: ratio %.3f", name, helper.check_linear(name, n))
+    end)
   end)
 end
