@@ -351,7 +351,7 @@ void rl_thread_resume(struct rille_task *task);
 /* Makes the engine at the top of the stack ready to have coroutines. */
 void rl_thread_open(lua_State *L);
 
-/* task.c */
+/* task_life.c */
 
 struct rl_spawn {
   struct rl_scope *scope;
@@ -376,6 +376,8 @@ void rl_task_lose(struct rl_engine *engine, struct rl_task *task,
 
 /* A task that was cancelled before it started. */
 void rl_task_skip(struct rl_engine *engine, struct rl_task *task);
+
+/* task.c */
 
 /* Pushes the userdata of a live task. */
 void rl_push_task(lua_State *L, struct rl_engine *engine, struct rl_task *task);
@@ -413,18 +415,11 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
 
-/* Cancels and ends the innermost block scope of `task`, which cannot leave it
- * as it should; its tasks are left to themselves. Needs no memory. */
-void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
-
 /* A failure of the scope, and no memory to say which. Needs none. */
 void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core);
 
 /* Gives the scope at `index` the reason at `reason`, if it has none yet. */
 void rl_scope_set_reason(lua_State *L, int index, int reason);
-
-/* Pushes the function `name` of the Lua part rille.layers. */
-void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
 
 /* Takes a failure, at `error`, with its text for people at `trace`, into the
  * list of the scope at `index`. */
@@ -433,6 +428,20 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 /* The same, and cancels the scope unless it goes on after errors. */
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
+
+/* The scope at 1, which has not ended; else raises. */
+struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
+
+/* start.c */
+
+/* Pushes the function `name` of the Lua part rille.layers. */
+void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
+
+/* leave.c */
+
+/* Cancels and ends the innermost block scope of `task`, which cannot leave it
+ * as it should; its tasks are left to themselves. Needs no memory. */
+void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
 
 /* dump.c */
 
@@ -447,6 +456,7 @@ void rl_open_error(lua_State *L);
 void rl_open_protect(lua_State *L);
 void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);
+void rl_open_start(lua_State *L);
 void rl_open_block(lua_State *L);
 void rl_open_leave(lua_State *L);
 void rl_open_channel(lua_State *L);

@@ -165,7 +165,7 @@ local function start(handle, state)
     handle:close()
     return nil, core.io_error(code, "listen on " .. state.name)
   end
-  state.owner = streams.own(state.scope, state, close_state)
+  state.owner = core.own_handle(state.scope, state, close_state)
   state.poll = uv.new_poll(state.fd)
   function state.on_readable()
     state.poll:stop()

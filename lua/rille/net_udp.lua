@@ -7,7 +7,7 @@ the network itself would.
 local rille, core = ...
 
 local net = core.net
-local streams = core.load "rille.byte_stream"
+core.load "rille.handle"
 local uv = rille.uv()
 
 local methods = {}
@@ -55,7 +55,7 @@ local function open(address, port, o)
   state.incoming = rille.channel(o.buffer, {overflow = "drop_newest", on_drop = function()
     state.dropped = state.dropped + 1
   end})
-  state.owner = streams.own(net.scope_of(o.scope), state, close_state)
+  state.owner = core.own_handle(net.scope_of(o.scope), state, close_state)
   return new(state)
 end
 
