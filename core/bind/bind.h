@@ -448,7 +448,47 @@ void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
 /* Pushes the tree of scopes and tasks as text. */
 void rl_push_dump(lua_State *L, struct rl_engine *engine);
 
-/* Each opens its type: the module is at -2, the engine at -1. */
+/* curl.c */
+
+/* Closes what the HTTP client of the engine has open. Never raises. */
+void rl_curl_close(struct rl_engine *engine);
+
+/* library.c */
+
+/* A shared library that is used only if it is there. `functions` are the names
+ * of what is called in it, in the order of the caller's struct of pointers,
+ * with NULL at the end. */
+struct rl_library {
+  const char *name;
+  const char *file;
+  const char *package;
+  const char *const *functions;
+};
+
+/* Loads the library and fills the struct of pointers `functions`; raises, with
+ * the name of the package, when that cannot be. */
+void rl_load_library(lua_State *L, const struct rl_library *wanted,
+                     void *functions);
+
+/* Raises if no file can be opened at all: then nothing that was not found is
+ * known to be missing. */
+void rl_check_descriptors(lua_State *L, const char *name);
+
+/* luv.c */
+
+/* The loop for an engine that is given none: that of a luv which was loaded
+ * before, or the one that luv was left with by the last engine; or NULL. */
+uv_loop_t *rl_luv_loop(lua_State *L);
+
+/* The engine has been opened: a luv that another engine had on its loop comes
+ * along. */
+void rl_luv_follow(lua_State *L, struct rl_engine *engine);
+
+/* The engine is about to be closed: a loop of its own that luv is on stays. */
+void rl_luv_keep(lua_State *L, struct rl_engine *engine);
+
+/* The files of the binding, each opens what it binds: the module is at -2, the
+ * engine at -1. */
 void rl_open_argument(lua_State *L);
 void rl_open_traceback(lua_State *L);
 void rl_open_helpers(lua_State *L);
@@ -486,45 +526,12 @@ void rl_open_http_parser(lua_State *L);
 void rl_open_run(lua_State *L);
 void rl_open_stack(lua_State *L);
 
+/* helpers.c */
+
 /* Adds functions to the module: module at -2, engine at -1. */
 void rl_add_functions(lua_State *L, const luaL_Reg *functions);
 
 /* Adds functions to what the Lua part is offered: engine at -1. */
 void rl_add_inner(lua_State *L, const luaL_Reg *functions);
-
-/* A shared library that is used only if it is there. `functions` are the names
- * of what is called in it, in the order of the caller's struct of pointers,
- * with NULL at the end. */
-struct rl_library {
-  const char *name;
-  const char *file;
-  const char *package;
-  const char *const *functions;
-};
-
-/* Loads the library and fills the struct of pointers `functions`; raises, with
- * the name of the package, when that cannot be. */
-void rl_load_library(lua_State *L, const struct rl_library *wanted,
-                     void *functions);
-
-/* curl.c */
-
-/* Closes what the HTTP client of the engine has open. Never raises. */
-void rl_curl_close(struct rl_engine *engine);
-
-/* Raises if no file can be opened at all: then nothing that was not found is
- * known to be missing. */
-void rl_check_descriptors(lua_State *L, const char *name);
-
-/* The loop for an engine that is given none: that of a luv which was loaded
- * before, or the one that luv was left with by the last engine; or NULL. */
-uv_loop_t *rl_luv_loop(lua_State *L);
-
-/* The engine has been opened: a luv that another engine had on its loop comes
- * along. */
-void rl_luv_follow(lua_State *L, struct rl_engine *engine);
-
-/* The engine is about to be closed: a loop of its own that luv is on stays. */
-void rl_luv_keep(lua_State *L, struct rl_engine *engine);
 
 #endif

@@ -138,11 +138,6 @@ void rl_open_start(lua_State *L) {
       {"go", l_scope_go}, {"task", l_scope_task}, {NULL, NULL}};
   static const luaL_Reg inner[] = {{"startable", l_scope_startable},
                                    {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, RL_SCOPE_META);
-  lua_getfield(L, -1, "__index");
-  lua_pushvalue(L, engine);
-  luaL_setfuncs(L, methods, 1);
-  lua_settop(L, engine);
+  rl_add_methods(L, RL_SCOPE_META, methods);
   rl_add_inner(L, inner);
 }
