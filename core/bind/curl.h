@@ -130,6 +130,9 @@ void rl_transfer_finish(struct rl_transfer *t, int result);
 
 /* curl_error.c */
 
+/* How `t` has ended, which libcurl says has ended with `code`. */
+int rl_transfer_result(const struct rl_transfer *t, CURLcode code);
+
 /* Pushes nil and the error of the failed transfer at `index`. With its client
  * closed, a request as a whole is `closed`; a body would so seem complete. */
 int rl_transfer_push_failure(lua_State *L, struct rl_engine *engine, int index,

@@ -49,9 +49,9 @@ local function open(address, port, o)
   if ok then found, err = handle:getsockname() end
   if not found then
     handle:close()
-    return nil, core.io_error(err, ("udp %s:%d"):format(address.host, port))
+    return nil, core.io_error(err, "udp " .. net.address_text(address.host, port))
   end
-  local state = {handle = handle, name = ("%s:%d"):format(found.ip, found.port), dropped = 0}
+  local state = {handle = handle, name = net.address_text(found.ip, found.port), dropped = 0}
   state.incoming = rille.channel(o.buffer, {overflow = "drop_newest", on_drop = function()
     state.dropped = state.dropped + 1
   end})
