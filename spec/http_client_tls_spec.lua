@@ -10,8 +10,9 @@ local has_nginx = os.execute "command -v nginx >/dev/null 2>&1"
 -- Makes `dir`/NAME.pem and .key: a certificate for `host`, signed by itself.
 local function certificate(dir, name, host)
   local done = assert(rille.process.run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=" .. host, "-addext", "subjectAltName=" .. host,
-    "-keyout", name .. ".key", "-out", name .. ".pem"}, {cwd = dir, stderr = "capture"}))
+    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=" .. host,
+    "-addext", "subjectAltName=" .. host, "-keyout", name .. ".key", "-out", name .. ".pem"},
+    {cwd = dir, stderr = "capture"}))
   assert(done.status == 0, done.stderr)
   return dir .. "/" .. name .. ".pem"
 end
