@@ -9,9 +9,10 @@ local has_nginx = os.execute "command -v nginx >/dev/null 2>&1"
 
 -- Makes `dir`/NAME.pem and .key: a certificate for `host`, signed by itself.
 local function certificate(dir, name, host)
-  local done = assert(rille.process.run({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
-    "-days", "2", "-subj", "/CN=" .. host, "-addext", "subjectAltName=" .. host,
-    "-keyout", name .. ".key", "-out", name .. ".pem"}, {cwd = dir, stderr = "capture"}))
+  local done = assert(rille.process.run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=" .. host,
+    "-addext", "subjectAltName=" .. host, "-keyout", name .. ".key", "-out", name .. ".pem"},
+    {cwd = dir, stderr = "capture"}))
   assert(done.status == 0, done.stderr)
   return dir .. "/" .. name .. ".pem"
 end
@@ -25,11 +26,11 @@ local function await_port(port)
 end
 
 -- Runs fn(url, ca) with an HTTPS server that answers every path with its
--- status page, whose certificate is for `host`.
-local function with_server(client, dir, host, fn)
+-- status page, whose certificate is for `host`. More arguments are openssl's.
+local function with_server(client, dir, host, fn, ...)
   local ca, port = certificate(dir, "server", host), net_helper.free_port()
   local _ <close> = assert(rille.process.spawn({"openssl", "s_server", "-accept",
-    "127.0.0.1:" .. port, "-cert", "server.pem", "-key", "server.key", "-www", "-quiet"},
+    "127.0.0.1:" .. port, "-cert", "server.pem", "-key", "server.key", "-www", "-quiet", ...},
     {cwd = dir, stdout = "null", stderr = "null", stdin = "null"}))
   await_port(port)
   fn(("https://127.0.0.1:%d/"):format(port), ca, client)
@@ -53,6 +54,31 @@ describe("https", function()
         local r <close> = assert(client:get(url, {ca_file = ca, stream = true}))
         assert.matches("s_server", r.body:read_all())
       end)
+    end)
+  end)
+
+  it("works with a directory of authorities", function()
+    h.run(function(client, _, dir)
+      with_server(client, dir, "IP:127.0.0.1", function(url)
+        assert(rille.fs.mkdir(dir .. "/authorities"))
+        helper.refused("tls", client:get(url, {ca_path = dir .. "/authorities"}))
+        assert(rille.fs.copy(dir .. "/server.pem", dir .. "/authorities/server.pem"))
+        assert(rille.process.run({"openssl", "rehash", dir .. "/authorities"}, {check = true}))
+        assert.equal(200, assert(client:get(url, {ca_path = dir .. "/authorities"})).status)
+      end)
+    end)
+  end)
+
+  it("shows the client's own certificate to a server that wants one", function()
+    h.run(function(client, _, dir)
+      local own = certificate(dir, "client", "DNS:client.example")
+      with_server(client, dir, "IP:127.0.0.1", function(url, ca)
+        local opts = {ca_file = ca, cert_file = own, key_file = dir .. "/client.key"}
+        assert.equal(200, assert(client:get(url, opts)).status)
+        helper.refused("tls", client:get(url, {ca_file = ca, cert_file = own,
+          key_file = dir .. "/server.key"}))
+        assert.is_nil((client:get(url, {ca_file = ca})))
+      end, "-Verify", "1", "-verify_return_error", "-CAfile", own)
     end)
   end)
 

@@ -90,7 +90,7 @@ describe("rille.http.serve", function()
         print(conn:read_all():match "[^\r]*")
       end)]]
     assert.equal(0, status)
-    assert.matches("^rille: http 127%.0%.0%.1:%d+: a handler failed: bug\nstack traceback:", output)
+    assert.matches("^rille: http [%d.:]+: GET /: a handler failed: bug\nstack traceback:", output)
     assert.matches("HTTP/1.1 500 Internal Server Error\n$", output)
   end)
 end)

@@ -35,7 +35,7 @@ describe("process.spawn", function()
       local p <close> = sh("echo out; echo err >&2", {stderr = "pipe"})
       assert.same({"out\n", "err\n"}, {p:stdout():read "a", p:stderr():read "a"})
       local q <close> = sh("echo out; echo err >&2", {stderr = "merge"})
-      assert.same({"out\nerr\n", nil}, {q:stdout():read "a", q:stderr()})
+      assert.same({"out\nerr\n", nil}, {q:stdout():read_all(), q:stderr()})
     end)
   end)
 

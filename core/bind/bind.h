@@ -351,7 +351,7 @@ void rl_thread_resume(struct rille_task *task);
 /* Makes the engine at the top of the stack ready to have coroutines. */
 void rl_thread_open(lua_State *L);
 
-/* task.c */
+/* task_life.c */
 
 struct rl_spawn {
   struct rl_scope *scope;
@@ -376,6 +376,8 @@ void rl_task_lose(struct rl_engine *engine, struct rl_task *task,
 
 /* A task that was cancelled before it started. */
 void rl_task_skip(struct rl_engine *engine, struct rl_task *task);
+
+/* task.c */
 
 /* Pushes the userdata of a live task. */
 void rl_push_task(lua_State *L, struct rl_engine *engine, struct rl_task *task);
@@ -413,18 +415,11 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
 
-/* Cancels and ends the innermost block scope of `task`, which cannot leave it
- * as it should; its tasks are left to themselves. Needs no memory. */
-void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
-
 /* A failure of the scope, and no memory to say which. Needs none. */
 void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core);
 
 /* Gives the scope at `index` the reason at `reason`, if it has none yet. */
 void rl_scope_set_reason(lua_State *L, int index, int reason);
-
-/* Pushes the function `name` of the Lua part rille.layers. */
-void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
 
 /* Takes a failure, at `error`, with its text for people at `trace`, into the
  * list of the scope at `index`. */
@@ -434,12 +429,66 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
 
+/* The scope at 1, which has not ended; else raises. */
+struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
+
+/* start.c */
+
+/* Pushes the function `name` of the Lua part rille.layers. */
+void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
+
+/* leave.c */
+
+/* Cancels and ends the innermost block scope of `task`, which cannot leave it
+ * as it should; its tasks are left to themselves. Needs no memory. */
+void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
+
 /* dump.c */
 
 /* Pushes the tree of scopes and tasks as text. */
 void rl_push_dump(lua_State *L, struct rl_engine *engine);
 
-/* Each opens its type: the module is at -2, the engine at -1. */
+/* curl.c */
+
+/* Closes what the HTTP client of the engine has open. Never raises. */
+void rl_curl_close(struct rl_engine *engine);
+
+/* library.c */
+
+/* A shared library that is used only if it is there. `functions` are the names
+ * of what is called in it, in the order of the caller's struct of pointers,
+ * with NULL at the end. */
+struct rl_library {
+  const char *name;
+  const char *file;
+  const char *package;
+  const char *const *functions;
+};
+
+/* Loads the library and fills the struct of pointers `functions`; raises, with
+ * the name of the package, when that cannot be. */
+void rl_load_library(lua_State *L, const struct rl_library *wanted,
+                     void *functions);
+
+/* Raises if no file can be opened at all: then nothing that was not found is
+ * known to be missing. */
+void rl_check_descriptors(lua_State *L, const char *name);
+
+/* luv.c */
+
+/* The loop for an engine that is given none: that of a luv which was loaded
+ * before, or the one that luv was left with by the last engine; or NULL. */
+uv_loop_t *rl_luv_loop(lua_State *L);
+
+/* The engine has been opened: a luv that another engine had on its loop comes
+ * along. */
+void rl_luv_follow(lua_State *L, struct rl_engine *engine);
+
+/* The engine is about to be closed: a loop of its own that luv is on stays. */
+void rl_luv_keep(lua_State *L, struct rl_engine *engine);
+
+/* The files of the binding, each opens what it binds: the module is at -2, the
+ * engine at -1. */
 void rl_open_argument(lua_State *L);
 void rl_open_traceback(lua_State *L);
 void rl_open_helpers(lua_State *L);
@@ -447,6 +496,7 @@ void rl_open_error(lua_State *L);
 void rl_open_protect(lua_State *L);
 void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);
+void rl_open_start(lua_State *L);
 void rl_open_block(lua_State *L);
 void rl_open_leave(lua_State *L);
 void rl_open_channel(lua_State *L);
@@ -476,45 +526,12 @@ void rl_open_http_parser(lua_State *L);
 void rl_open_run(lua_State *L);
 void rl_open_stack(lua_State *L);
 
+/* helpers.c */
+
 /* Adds functions to the module: module at -2, engine at -1. */
 void rl_add_functions(lua_State *L, const luaL_Reg *functions);
 
 /* Adds functions to what the Lua part is offered: engine at -1. */
 void rl_add_inner(lua_State *L, const luaL_Reg *functions);
-
-/* A shared library that is used only if it is there. `functions` are the names
- * of what is called in it, in the order of the caller's struct of pointers,
- * with NULL at the end. */
-struct rl_library {
-  const char *name;
-  const char *file;
-  const char *package;
-  const char *const *functions;
-};
-
-/* Loads the library and fills the struct of pointers `functions`; raises, with
- * the name of the package, when that cannot be. */
-void rl_load_library(lua_State *L, const struct rl_library *wanted,
-                     void *functions);
-
-/* curl.c */
-
-/* Closes what the HTTP client of the engine has open. Never raises. */
-void rl_curl_close(struct rl_engine *engine);
-
-/* Raises if no file can be opened at all: then nothing that was not found is
- * known to be missing. */
-void rl_check_descriptors(lua_State *L, const char *name);
-
-/* The loop for an engine that is given none: that of a luv which was loaded
- * before, or the one that luv was left with by the last engine; or NULL. */
-uv_loop_t *rl_luv_loop(lua_State *L);
-
-/* The engine has been opened: a luv that another engine had on its loop comes
- * along. */
-void rl_luv_follow(lua_State *L, struct rl_engine *engine);
-
-/* The engine is about to be closed: a loop of its own that luv is on stays. */
-void rl_luv_keep(lua_State *L, struct rl_engine *engine);
 
 #endif

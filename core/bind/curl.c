@@ -161,7 +161,7 @@ void rl_pool_collect(struct rl_pool *pool) {
     if (message->msg != CURLMSG_DONE)
       continue;
     pool->curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
-    rl_transfer_finish(t, (int)result);
+    rl_transfer_finish(t, rl_transfer_result(t, result));
   }
 }
 

@@ -6,9 +6,9 @@
  *
  * A suspension yields, and says so to the engine (rl_engine.waits). The
  * scheduler, and the engine's own coroutine.resume, see that and pass it
- * outward; every coroutine on the way
- * must be one that they resumed, or the wait is refused beforehand. Whoever
- * else resumes the coroutine meanwhile gets a message and changes nothing.
+ * outward; every coroutine on the way must be one that they resumed, or the
+ * wait is refused beforehand. Whoever else resumes the coroutine meanwhile gets
+ * a message and changes nothing.
  */
 #include "bind.h"
 #include <string.h>

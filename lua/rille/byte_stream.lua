@@ -15,6 +15,7 @@ local rille, core = ...
 
 core.load "rille.common"
 core.load "rille.uv"
+core.load "rille.handle"
 local buffers = core.load "rille.byte_buffer"
 
 local try_write = rille.uv().try_write -- or an error that names the package
@@ -30,47 +31,13 @@ local concat, sub = table.concat, string.sub
 local methods = {}
 
 -- A state is a buffer with {handle = (nil once closed), name=, owner=, failed=,
--- as_file=}: `owner` is the set below, `failed` the error that broke the stream.
+-- as_file=}: `owner` is handle.lua's, `failed` the error that broke the stream.
 local new, state_of, meta = core.class("byte_stream", methods, function(state)
   return ("%s (%s)"):format(state.name, not state.handle and "closed"
     or state.failed and "broken" or state.ended and "ended" or "open")
 end)
 
 local M = {}
-
--- scope -> {[state] = close}: what is closed when the scope ends. The set is an
--- object with the methods that core.own wants.
-local sets = setmetatable({}, {__mode = "k"})
-
-local set_meta = {__index = {}}
-
-function set_meta.__index.close(set)
-  for state, close in next, set do
-    set[state] = nil
-    close(state)
-  end
-end
-
-function set_meta.__index.is_closed() return false end
-
--- Raises, with the handle closed, if the scope has ended.
-local function new_set(scope, state)
-  local ok, set = pcall(core.own, scope, setmetatable({}, set_meta))
-  if not ok then
-    state.handle:close()
-    error(set, 0)
-  end
-  sets[scope] = set
-  return set
-end
-
---- Lets close(state) be called when the scope ends. Returns the set that the
--- state is in: `set[state] = nil` takes it out. Raises if it has ended.
-function M.own(scope, state, close)
-  local set = core.state(scope) ~= "ended" and sets[scope] or new_set(scope, state)
-  set[state] = close
-  return set
-end
 
 local function end_error(state)
   return core.error("closed", state.name .. (state.handle and " has ended" or " is closed"))
@@ -109,7 +76,7 @@ local new_state = buffers.class(start_reading, function(state) state.handle:read
 -- returns at the end what is left.
 function M.new(handle, name, scope, as_file)
   local state = new_state{handle = handle, name = name, as_file = as_file}
-  state.owner = M.own(scope, state, close_state)
+  state.owner = core.own_handle(scope, state, close_state)
   return new(state)
 end
 

@@ -94,6 +94,7 @@ function fs.lstat(path) return core.read_stat(lstat(path)) end
 -- @treturn boolean nil and an error of kind `io` when that cannot be told
 -- @raise cancelled
 function fs.exists(path)
+  core.check_path(path, "exists")
   local found, err = stat(path)
   if found then return true end
   if err.code == "ENOENT" or err.code == "ENOTDIR" then return false end
@@ -149,6 +150,7 @@ end
 -- @raise what `open` and `read` return as errors
 -- @usage for line in rille.fs.lines("app.log") do print(line) end
 function fs.lines(path, max)
+  core.check_path(path, "lines")
   local file, err = fs.open(path)
   if not file then error(err, 0) end
   return file:lines(max), nil, nil, file

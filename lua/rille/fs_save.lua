@@ -27,12 +27,13 @@ end
 
 local made = 0 -- names so far
 
--- Opens a file under a name that nobody has.
+-- Opens a file under a name that nobody has. Returns it; or nil, an error and the
+-- name.
 local function create(directory, mode)
-  local fd, err
+  local fd, err, path
   for _ = 1, TRIES do
     made = made + 1
-    local path = ("%s.rille-%x-%x-%x"):format(directory, uv.os_getpid(), uv.hrtime(), made)
+    path = ("%s.rille-%x-%x-%x"):format(directory, uv.os_getpid(), uv.hrtime(), made)
     fd, err = core.request(path, function(opened)
       uv.fs_close(opened)
       uv.fs_unlink(path)
@@ -40,7 +41,7 @@ local function create(directory, mode)
     if fd then return core.new_file(fd, path, "w") end
     if err.code ~= "EEXIST" then break end
   end
-  return nil, err
+  return nil, err, path
 end
 
 -- Removes the new file, unless it has become the old one's successor.
@@ -49,6 +50,14 @@ local function remover(path)
   return pending, setmetatable({}, {__close = function()
     if pending.path then rille.shield(fs.unlink, pending.path) end
   end})
+end
+
+-- An error that names the new file, as one of the path that was given.
+local function about(err, name, path)
+  local from, to = err.message:find(name, 1, true)
+  if not from then return err end
+  local rest = err.message:sub(to + 1):gsub("^ %-> .*( %(%w+%))$", "%1")
+  return core.error("io", err.message:sub(1, from - 1) .. path .. rest, {code = err.code})
 end
 
 local function fill(file, data, o, old)
@@ -69,12 +78,12 @@ local function replace(path, data, o)
   path = fs.realpath(path) or path
   local old = fs.stat(path)
   local directory = directory_of(path)
-  local file <close>, err = create(directory, o.mode or tonumber("666", 8))
-  if not file then return nil, err end
+  local file <close>, err, name = create(directory, o.mode or tonumber("666", 8))
+  if not file then return nil, about(err, name, path) end
   local pending, _ <close> = remover(file:path())
   local ok, failed = fill(file, data, o, old)
   if ok then ok, failed = fs.rename(file:path(), path) end
-  if not ok then return nil, failed end
+  if not ok then return nil, about(failed, file:path(), path) end
   pending.path = nil
   if o.sync then return sync_directory(directory) end
   return true

@@ -75,6 +75,12 @@ local function header_lines(target)
   return lines
 end
 
+-- Whether a compressed body is asked for: not where there is none, nor where a
+-- part of it is wanted, which could not be unpacked.
+local function unpacks(request, target)
+  return request.opts.decompress and target.method ~= "HEAD" and not target.headers:get "range"
+end
+
 -- Begins a transfer. Returns its state; or nil and an error.
 local function start(client, request, target)
   local o, label = request.opts, label_of(target)
@@ -83,7 +89,8 @@ local function start(client, request, target)
     label = label, url = target.url, method = target.method, headers = header_lines(target),
     body = target.body, upload = target.pull and (size or -1), proxy = o.proxy or nil,
     verify = o.verify, ca_file = o.ca_file, ca_path = o.ca_path, cert_file = o.cert_file,
-    key_file = o.key_file, decompress = o.decompress, version = o.version, max_head = o.max_head,
+    key_file = o.key_file, decompress = unpacks(request, target), version = o.version,
+    max_head = o.max_head,
   })
   if not transfer then return nil, core.error("closed", label .. ": the client is closed") end
   local state = bodies.state(transfer, label)
@@ -127,7 +134,7 @@ end
 local function new_response(status, text, request, target)
   local list, version, reason = read_head(text)
   local headers = core.received_headers(list)
-  if request.opts.decompress and headers:get "content-encoding" then
+  if unpacks(request, target) and headers:get "content-encoding" then
     headers:set("content-encoding", nil)
     headers:set("content-length", nil)
   end

@@ -44,17 +44,6 @@ function core.io_error(err, what)
   return core.error("io", what and what .. ": " .. message or message, {code = code})
 end
 
---- For other parts: closes `state.handle`, if it has one yet, and takes the state
--- out of the set of its owner. Whether it had one.
-function core.close_handle(state)
-  local handle = state.handle
-  if not handle then return false end
-  state.handle = nil
-  state.owner[state] = nil
-  if not handle:is_closing() then handle:close() end
-  return true
-end
-
 local function settle(err, ...)
   if err then return nil, core.io_error(err) end
   if select("#", ...) == 0 then return true end
