@@ -13,7 +13,14 @@
 --
 -- A process of its own, that prints the seed of each program before it runs.
 local first, programs = math.tointeger(arg[1]), math.tointeger(arg[2])
-local helper_random = function(seed)
+-- Kept, whatever happens to the globals.
+local real = { pcall = pcall, type = type, table = table }
+io.stdout:setvbuf "line"
+
+local rille, random, budget, depth
+
+-- As that of spec/helper.lua, which holds the module of the first engine.
+local function new_random(seed)
   local state = seed * 2862933555777941757 + 3037000493
   return function(low, high)
     if not high then low, high = 1, low end
@@ -21,39 +28,14 @@ local helper_random = function(seed)
     return low + (state >> 33) % (high - low + 1)
   end
 end
-local real = { pcall = pcall, type = type, pairs = pairs, co = coroutine, table = table }
-io.stdout:setvbuf "line"
 
-local rille, random, budget, depth
-
--- Not called: what would end the process, block it, or reach the system.
-local SKIPPED = { uv = true, fs = true, process = true, net = true, http = true, stdin = true,
-  tty = true, signal = true, shutdown = true, run = true, testing = true, version = true }
--- Take a number of tasks or of objects to make; more of them is only slower.
-local NUMEROUS = { worker_pool = true, fan_out = true, resource_pool = true, hedge = true,
-  map_parallel = true, pipeline = true, parallel = true, map = true, supervise = true }
-local NAMES = [[rille sleep sleep_until yield now current root await dump scope timeout shield
-  channel select selector broadcast event_bus after every retry breaker limiter semaphore mutex
-  rwlock bulkhead fallback hedge policy once singleflight cache debounce throttle event
-  worker_pool pipeline fan_out fan_in resource_pool supervise stream is_error is_cancellation
-  retry_budget]]
-local KEYS = [[name parent inherit timeout deadline shield concurrency on_error retry task_timeout
-  circuit_breaker limiter grace daemon total_timeout fallback overflow on_drop buffer default
-  ordered interval immediate max_errors jitter max_retries delay backoff retry_if on_retry
-  max_elapsed budget failure_threshold window failure_rate min_calls reset_timeout half_open_max
-  success_threshold is_failure on_state_change rate per burst max queue keep_errors size ttl stale
-  wait leading trailing workers handler results create destroy validate min idle_timeout
-  max_lifetime acquire_timeout max_restarts period settle on_progress type factor initial ordered
-  send fn stream hedge bulkhead cache 1 2 3]]
-local WORDS = { "block", "drop_oldest", "drop_newest", "error", "all", "cancel", "continue", "count",
-  "time", "full", "none", "a", "a.b", "a.*", ">", "k", "v", "" }
-local NUMBERS = { 0, 1, 2, 3, 1, 2, -1, 0.5, 0.001, 10, 7 }
-local AWKWARD = { 0 / 0, math.huge, -math.huge, 2 ^ 53, math.maxinteger, math.mininteger, 2 ^ 31,
-  1e-300, 1e15 }
+package.path = "./?.lua;" .. package.path
+local words = require "spec.torture.calls_words"
+local NAMES, NUMEROUS = words.NAMES, words.NUMEROUS
 
 local functions = {} -- of the module, as { name, fn }
 local keys = {}
-for key in KEYS:gmatch "%S+" do keys[#keys + 1] = math.tointeger(key) or key end
+for key in words.KEYS:gmatch "%S+" do keys[#keys + 1] = math.tointeger(key) or key end
 
 local pool = {}
 local act -- a random call in a random place
@@ -66,8 +48,8 @@ local function keep(...)
 end
 
 local function number()
-  if random(12) == 1 then return AWKWARD[random(#AWKWARD)] end
-  return NUMBERS[random(#NUMBERS)]
+  if random(12) == 1 then return words.AWKWARD[random(#words.AWKWARD)] end
+  return words.NUMBERS[random(#words.NUMBERS)]
 end
 
 local value
@@ -138,12 +120,15 @@ function value()
   if kind == 9 then return nil end
   if kind == 10 then return random(2) == 1 end
   if kind <= 12 then return number() end
-  if kind == 13 then return WORDS[random(#WORDS)] end
+  if kind == 13 then return words.TEXTS[random(#words.TEXTS)] end
   if kind == 14 then return make_hostile() end
   if kind == 15 then return make_options() end
   if kind == 16 then return make_list() end
   if kind == 17 then return make_cases() end
-  if kind == 18 then return (random(2) == 1 and coroutine or rille.coroutine).create(make_function()) end
+  if kind == 18 then
+    local library = random(2) == 1 and coroutine or rille.coroutine
+    return library.create(make_function())
+  end
   return make_function()
 end
 
@@ -156,28 +141,42 @@ local makers = {
   function() return rille.rwlock() end,
   function() return rille.event() end,
   function() return rille.bulkhead { max = 1, queue = 1 } end,
-  function() return rille.broadcast { buffer = 1, overflow = WORDS[random(4)] } end,
+  function() return rille.broadcast { buffer = 1, overflow = words.TEXTS[random(4)] } end,
   function() return rille.broadcast():subscribe() end,
   function() return rille.event_bus() end,
   function() return rille.after(random(0, 2)) end,
   function() return rille.every(random(1, 2)) end,
-  function() return rille.breaker { failure_threshold = 1, on_state_change = make_function() } end,
+  function()
+    return rille.breaker { failure_threshold = 1, on_state_change = make_function() }
+  end,
   function() return rille.limiter { rate = 2 } end,
   function() return rille.cache { size = 2, ttl = 1 } end,
   function() return rille.singleflight() end,
   function() return rille.once(make_function()) end,
   function() return rille.debounce(make_function(), { wait = 0.5 }) end,
   function() return rille.throttle(make_function(), { interval = 1, trailing = true }) end,
-  function() return rille.policy { retry = { max_retries = 1 }, timeout = 1, hedge = { delay = 1 } } end,
+  function()
+    return rille.policy { retry = { max_retries = 1 }, timeout = 1, hedge = { delay = 1 } }
+  end,
   function() return rille.retry_budget {} end,
   function() return rille.root():task(make_function()) end,
-  function() return rille.root():task(make_function(), { retry = { max_retries = 1 }, timeout = 1 }) end,
-  function() return rille.root():poll(make_function(), make_function(), { interval = 1, on_error = make_function() }) end,
+  function()
+    return rille.root():task(make_function(), { retry = { max_retries = 1 }, timeout = 1 })
+  end,
+  function()
+    return rille.root():poll(make_function(), make_function(),
+      { interval = 1, on_error = make_function() })
+  end,
   function() return rille.scope() end,
   function() return rille.current() end,
   function() return rille.root() end,
-  function() return rille.worker_pool { workers = 2, handler = make_function(), results = random(2) == 1 } end,
-  function() return rille.resource_pool { create = make_function(), destroy = make_function(), max = 2, idle_timeout = 1 } end,
+  function()
+    return rille.worker_pool { workers = 2, handler = make_function(), results = random(2) == 1 }
+  end,
+  function()
+    return rille.resource_pool { create = make_function(), destroy = make_function(), max = 2,
+      idle_timeout = 1 }
+  end,
   function() return rille.pipeline(make_function(), { make_function(), workers = 2 }) end,
   function() return rille.fan_in(rille.channel(1), rille.channel(1)) end,
   function() return rille.stream { 1, 2, 3 } end,
@@ -244,12 +243,14 @@ local places = {}
 
 function places.plain() call() end
 function places.scope() keep(rille.scope(make_options(), make_function())) end
-function places.task() keep(rille.root():task(make_function(), random(3) == 1 and make_options() or nil)) end
+function places.task()
+  keep(rille.root():task(make_function(), random(3) == 1 and make_options() or nil))
+end
 function places.supervised()
   -- In a scope of its own, whose failure is its end.
   keep(rille.timeout(5, rille.scope, function(s) s:go(make_function()) call() end))
 end
-function places.generator() for v in rille.coroutine.wrap(make_function()) do keep(v) break end end
+function places.generator() keep(rille.coroutine.wrap(make_function())()) end
 function places.coroutine() coroutine.wrap(make_function())() end
 function places.closing()
   local _ <close> = setmetatable({}, { __close = make_function() })
@@ -278,7 +279,14 @@ function places.chunk()
   load("local f, v = ... return f(v)")(call, value())
   load("return ...", "=x", "t")(value())
 end
-function places.iterator() for v in make_function() do keep(v) break end end
+function places.iterator()
+  local n = 0
+  for v in make_function() do
+    keep(v)
+    n = n + 1
+    if n == 2 then break end
+  end
+end
 function places.loop()
   local v = value()
   local n = 0
@@ -299,7 +307,9 @@ function places.luv()
   timer:start(0, 0, function() timer:close() real.pcall(fn) end)
 end
 function places.await() keep(rille.await(make_function())) end
-function places.select() keep(rille.select(make_cases(), random(2) == 1 and { timeout = 1 } or nil)) end
+function places.select()
+  keep(rille.select(make_cases(), random(2) == 1 and { timeout = 1 } or nil))
+end
 
 local place_names = {}
 for name in pairs(places) do place_names[#place_names + 1] = name end
@@ -308,15 +318,17 @@ table.sort(place_names)
 function act()
   if depth > 60 then return end
   depth = depth + 1
-  local ok, err = real.pcall(places[random(3) == 1 and place_names[random(#place_names)] or "plain"])
+  local place = random(3) == 1 and place_names[random(#place_names)] or "plain"
+  local ok, err = real.pcall(places[place])
   depth = depth - 1
   -- A cancellation goes on, and one error in so many.
   if not ok and (rille.is_cancellation(err) or random(10) == 1) then error(err, 0) end
 end
 
 local function find_engine()
-  for key, v in pairs(debug.getregistry()) do
-    local meta = real.type(key) == "userdata" and real.type(v) == "userdata" and debug.getmetatable(v)
+  for key, v in next, debug.getregistry() do
+    local mine = real.type(key) == "userdata" and real.type(v) == "userdata"
+    local meta = mine and debug.getmetatable(v)
     if meta and meta.__metatable == "rille.engine" then return v, meta.__gc end
   end
 end
@@ -334,9 +346,9 @@ local function open_engine()
     local found = rille[name]
     if real.type(found) == "function" then functions[#functions + 1] = { name, found } end
   end
-  for name in next, rille do
-    assert(SKIPPED[name] or real.type(rille[name]) ~= "function" or NAMES:find("%f[%w_]" .. name
-      .. "%f[^%w_]") or name == "install_coroutines" or name == "is_cancellation", name)
+  for name, fn in next, rille do -- none is forgotten
+    assert(words.SKIPPED[name] or real.type(fn) ~= "function"
+      or NAMES:find("%f[%w_]" .. name .. "%f[^%w_]"), name)
   end
 end
 
@@ -362,7 +374,7 @@ local function check(seed)
 end
 
 local function program(seed)
-  random = helper_random(seed)
+  random = new_random(seed)
   budget, depth = 400, 0
   local closes = random(10) == 1 and random(200)
   local ok, err = real.pcall(rille.run, { clock = "virtual", seed = seed, timeout = 100,
