@@ -180,15 +180,18 @@ static int l_task_name(lua_State *L) {
 
 /***
 @function task:scope
-@return the scope that owns it
+@return the scope that owns it; nil for the main task while no root scope is
+open
 */
 static int l_task_scope(lua_State *L) {
   const struct rl_task *task = rl_check(L, 1, &rl_task_type);
   struct rl_engine *engine = rl_engine(L);
-  if (task->main && task == engine->run && engine->root != NULL)
-    rl_push_scope(L, engine, engine->root);
-  else
+  if (!task->main)
     lua_getiuservalue(L, 1, RL_TASK_SCOPE);
+  else if (task == engine->run && engine->root != NULL)
+    rl_push_scope(L, engine, engine->root);
+  else /* the one at the top is the engine's own */
+    lua_pushnil(L);
   return 1;
 }
 

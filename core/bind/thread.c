@@ -198,6 +198,9 @@ void rl_thread_release(struct rl_engine *engine, struct rl_thread thread) {
     return;
   }
   lua_settop(thread.L, TASKS);
+  if (lua_gethook(thread.L) != NULL) /* the task's; or, as it began, main's */
+    lua_sethook(thread.L, lua_gethook(engine->main),
+                lua_gethookmask(engine->main), lua_gethookcount(engine->main));
   lua_pushboolean(thread.L, 0);
   lua_rawseti(thread.L, TASKS, thread.index);
   engine->idle[engine->idle_count++] = thread;
