@@ -100,6 +100,16 @@ function M.serving(start)
   error("the server does not start", 2)
 end
 
+--- Starts nginx in `dir`, with a configuration in which PORT stands for the port.
+-- Returns the process and the port.
+function M.nginx(dir, config)
+  return M.serving(function(port)
+    assert(rille.fs.write_file(dir .. "/nginx.conf", (config:gsub("PORT", port))))
+    return rille.process.spawn({"nginx", "-p", dir, "-c", "nginx.conf", "-e", "stderr"},
+      {stdin = "null", stdout = "null", stderr = "null"})
+  end)
+end
+
 -- A listening port that answers nobody: one connection is served, for ever, and
 -- the backlog is full, so the kernel drops what comes. To be closed; `port` is
 -- its number.

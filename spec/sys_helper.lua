@@ -134,9 +134,12 @@ function sys.script(script, before, input)
   return output, how == "exit" and status or 128 + status
 end
 
---- Runs a shell command with $RILLE, the binary. Returns its output.
+--- Runs a shell command with $RILLE, the binary, and $DIR, a directory that is
+-- removed afterwards. Returns its output.
 function sys.shell(command)
-  local pipe <close> = assert(io.popen(("RILLE=%s sh -c %s"):format(quote(binary), quote(command))))
+  local dir = assert(uv.fs_mkdtemp(uv.os_tmpdir() .. "/rille-XXXXXX"))
+  local pipe <close> = assert(io.popen(("DIR=%s RILLE=%s sh -c %s; rm -r %s"):format(quote(dir),
+    quote(binary), quote(command), quote(dir))))
   return pipe:read "a"
 end
 
