@@ -87,13 +87,9 @@ static void indent(struct dump *dump, int depth) {
 
 static void add_site(struct dump *dump, struct rl_task *task) {
   lua_State *L = dump->L;
-  if (task->line == 0)
-    return;
   rl_push_task(L, dump->engine, task);
-  lua_getiuservalue(L, -1, RL_TASK_SITE);
-  lua_pushfstring(L, ", started at %s:%d", lua_tostring(L, -1), task->line);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  rl_push_task_site(L, lua_gettop(L));
+  lua_replace(L, -2);
   luaL_addvalue(dump->buffer);
 }
 

@@ -75,14 +75,8 @@ static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
 /* Notes where the task waits; nothing is noted if that takes more memory than
  * there is. */
 static void park(lua_State *L, struct rl_task *task) {
-  if (L != task->thread.L) { /* a generator: nobody else may hold it */
-    struct rl_engine *engine = rl_engine_of(task->core.engine);
-    rl_push_task(L, engine, task);
-    lua_pushthread(L);
-    lua_setiuservalue(L, -2, RL_TASK_WAITER);
-    lua_pop(L, 1);
-    rl_set_owned(L, engine, L, true);
-  }
+  if (L != task->thread.L) /* a generator: nobody else may hold it */
+    rl_set_owned(L, rl_engine_of(task->core.engine), L, true);
   task->waiting = L;
   task->top = lua_gettop(L);
 }
