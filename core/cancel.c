@@ -37,6 +37,28 @@ static struct rille_cancel *next_node(struct rille_cancel *top,
   return NULL;
 }
 
+static struct rille_scope *scope_of(struct rille_cancel *node) {
+  return node->owner == RILLE_OWNER_SCOPE
+             ? RILLE_ENTRY(node, struct rille_scope, cancel)
+             : RILLE_ENTRY(node, struct rille_scope, body);
+}
+
+/* The task whose waits obey `node` now, or NULL. */
+static struct rille_task *governed(struct rille_cancel *node) {
+  struct rille_task *task = node->owner == RILLE_OWNER_TASK
+                                ? RILLE_ENTRY(node, struct rille_task, own)
+                                : scope_of(node)->opener;
+  return task != NULL && task->top == node ? task : NULL;
+}
+
+/* The node of the body of a scope whose parent is elsewhere, which is reached
+ * with that of the scope; or NULL. */
+static struct rille_cancel *mirror_of(struct rille_cancel *node) {
+  return node->owner == RILLE_OWNER_SCOPE && scope_of(node)->foreign
+             ? &scope_of(node)->body
+             : NULL;
+}
+
 /* Spreads `by` over the tree under `top`. A loop, not a recursion: scopes
  * may be nested as deep as memory allows. */
 static void reach(struct rille_engine *engine, struct rille_cancel *top,
@@ -46,12 +68,13 @@ static void reach(struct rille_engine *engine, struct rille_cancel *top,
     bool into = node == top || !node->shield || force;
     if (into) {
       const struct rille_cancel *before = node->by;
-      struct rille_cancel *mirror = node->mirror;
+      struct rille_cancel *mirror = mirror_of(node);
+      struct rille_task *task = governed(node);
       node->by = by;
       if (mirror != NULL && mirror->by == before) /* not by its own parent */
         reach(engine, mirror, by, force);
-      if (node->task != NULL && node->task->top == node)
-        rille_task_interrupt(node->task, force);
+      if (task != NULL)
+        rille_task_interrupt(task, force);
     }
     node = next_node(top, node, into);
   }

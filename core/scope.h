@@ -29,8 +29,7 @@ struct rille_scope {
   struct rille_cancel cancel;
   struct rille_cancel body;   /* the opener's, when the parent is elsewhere */
   struct rille_cancel *below; /* the node the opener obeyed before */
-  struct rille_node tasks;    /* rille_task.sibling: not yet ended */
-  struct rille_node pending;  /* rille_task.place: wait for a place to run */
+  struct rille_node pending;  /* rille_task_place: wait for a place to run */
   struct rille_node children; /* rille_scope.sibling: not yet ended */
   struct rille_node sibling;
   struct rille_source idle; /* fires when the last task has ended */
@@ -75,7 +74,12 @@ void rille_scope_admit(struct rille_scope *scope, struct rille_task *task);
 /* A task has ended; used by rille_task_end. */
 void rille_scope_dismiss(struct rille_scope *scope, struct rille_task *task);
 
-/* A task was resumed for the first time. */
+/* The task of the scope that comes after `last`, in the order of their start;
+ * the first one after NULL. NULL: there is no other that has not ended. */
+struct rille_task *rille_scope_next_task(const struct rille_scope *scope,
+                                         const struct rille_task *last);
+
+/* True if no task is left in it, and no scope that is open elsewhere. */
 bool rille_scope_idle(const struct rille_scope *scope);
 
 #endif

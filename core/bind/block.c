@@ -105,7 +105,7 @@ static struct block_options read_options(lua_State *L) {
 static void open_block(struct rl_scope *scope, struct rl_scope *parent,
                        struct rl_task *task, struct block_options o,
                        bool cleans_up) {
-  struct rl_engine *engine = rl_engine_of(task->core.engine);
+  struct rl_engine *engine = rl_engine_of(task->core.scope->engine);
   scope->core.grace = o.grace;
   scope->core.limit = o.limit;
   scope->keep_going = o.keep_going;

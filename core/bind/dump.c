@@ -122,10 +122,9 @@ static void add_scope_line(struct dump *dump, struct rille_scope *scope,
 }
 
 static void add_tasks(struct dump *dump, struct rille_scope *scope, int depth) {
-  for (struct rille_node *n = scope->tasks.next; n != &scope->tasks;
-       n = n->next)
-    add_task(dump, rl_task_of(RILLE_ENTRY(n, struct rille_task, sibling)),
-             depth);
+  struct rille_task *task = NULL;
+  while ((task = rille_scope_next_task(scope, task)) != NULL)
+    add_task(dump, rl_task_of(task), depth);
 }
 
 /* A walk by the links, not by recursion: scopes may be nested deeply. */

@@ -165,7 +165,7 @@ bool rl_is_cancellation(lua_State *L, const struct rille_task *task,
    * cancellation and met another. */
   if (task->top->by != NULL && task->top->by->error == error)
     return true;
-  if (!rl_is_error(L, rl_engine_of(task->engine), index, "cancelled"))
+  if (!rl_is_error(L, rl_engine_of(task->scope->engine), index, "cancelled"))
     return false;
   for (const struct rille_cancel *node = task->top; node != NULL;
        node = node->parent)

@@ -25,7 +25,7 @@ static void collect(lua_State *L) {
 
 static int suspend(lua_State *L, struct rl_task *task, lua_KContext ctx,
                    lua_KFunction k) {
-  rl_engine_of(task->core.engine)->waits = true;
+  rl_engine_of(task->core.scope->engine)->waits = true;
   return lua_yieldk(L, 0, ctx, k);
 }
 
@@ -76,7 +76,7 @@ static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
  * there is. */
 static void park(lua_State *L, struct rl_task *task) {
   if (L != task->thread.L) /* a generator: nobody else may hold it */
-    rl_set_owned(L, rl_engine_of(task->core.engine), L, true);
+    rl_set_owned(L, rl_engine_of(task->core.scope->engine), L, true);
   task->waiting = L;
   task->top = lua_gettop(L);
 }
@@ -84,7 +84,7 @@ static void park(lua_State *L, struct rl_task *task) {
 static bool shielded_now(struct rl_task *task) {
   const struct rille_cancel *by = task->core.top->by;
   return rl_in_cleanup(&task->core) &&
-         rille_now(task->core.engine) < rille_cancel_grace(by);
+         rille_now(task->core.scope->engine) < rille_cancel_grace(by);
 }
 
 struct rl_task *rl_can_wait(lua_State *L, struct rl_engine *engine) {
@@ -177,7 +177,7 @@ int rl_turn(lua_State *L, struct rl_task *task, int results) {
 
 /* One call in four gives up its turn. */
 int rl_return_perhaps(lua_State *L, struct rl_task *task, int results) {
-  if (rille_random(task->core.engine, 4) != 0)
+  if (rille_random(task->core.scope->engine, 4) != 0)
     return results;
   return rl_turn(L, task, results);
 }
@@ -325,7 +325,7 @@ static enum stand find_stand(lua_State *L, struct rl_engine *engine,
 
 bool rl_in_cleanup(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine = rl_engine_of(core->engine);
+  struct rl_engine *engine = rl_engine_of(core->scope->engine);
   lua_State *L = task->waiting;
   const struct rl_frame *block = block_of(core, core->top->by);
   enum stand stand;

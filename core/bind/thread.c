@@ -314,7 +314,7 @@ static void after_yield(struct rl_engine *engine, struct rl_task *task,
 
 void rl_thread_resume(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine = rl_engine_of(core->engine);
+  struct rl_engine *engine = rl_engine_of(core->scope->engine);
   struct rl_thread thread = task->thread;
   int status, results = 0;
   if (!core->started && core->top->by != NULL) {
