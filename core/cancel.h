@@ -27,8 +27,7 @@ enum rille_cancel_owner {
 };
 
 struct rille_cancel {
-  struct rille_cancel *parent; /* NULL: the top of the tree */
-  struct rille_node children;  /* of rille_cancel.sibling */
+  struct rille_node children; /* of rille_cancel.sibling */
   struct rille_node sibling;
   struct rille_cancel *by; /* NULL: not cancelled */
   int64_t called_at;       /* ns */
@@ -40,9 +39,13 @@ struct rille_cancel {
   uint8_t delivered;       /* it has interrupted something */
 };
 
-/* Puts `node` under `parent`; it is cancelled from the start if that is. */
+/* Puts `node` under `parent`, which is what rille_cancel_parent tells; it is
+ * cancelled from the start if that is. */
 void rille_cancel_open(struct rille_cancel *node, struct rille_cancel *parent,
                        enum rille_cancel_owner owner, bool shield);
+
+/* The node above it; NULL: it is the top of the tree. */
+struct rille_cancel *rille_cancel_parent(const struct rille_cancel *node);
 
 /* Takes `node` out of the tree; nothing may be below it. Idempotent. */
 void rille_cancel_close(struct rille_cancel *node);

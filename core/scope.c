@@ -35,7 +35,6 @@ void rille_scope_open(struct rille_scope *scope, struct rille_scope *parent,
   init_scope(scope, opener->scope->engine);
   scope->parent = parent;
   scope->opener = opener;
-  scope->under = opener->block;
   scope->below = opener->top;
   scope->foreign = parent != rille_task_innermost(opener);
   rille_list_append(&parent->children, &scope->sibling);
@@ -51,7 +50,6 @@ void rille_scope_open(struct rille_scope *scope, struct rille_scope *parent,
     rille_cancel_open(&scope->cancel, opener->top, RILLE_OWNER_SCOPE, shield);
     opener->top = &scope->cancel;
   }
-  opener->block = scope;
 }
 
 static void deadline_cb(struct rille_engine *engine,
@@ -124,7 +122,6 @@ void rille_scope_end(struct rille_scope *scope) {
   rille_list_unlink(&scope->sibling);
   if (opener == NULL)
     return;
-  opener->block = scope->under;
   opener->top = scope->below;
   scope->opener = NULL;
   if (scope->foreign) {

@@ -25,7 +25,6 @@ struct rille_scope {
   struct rille_engine *engine;
   struct rille_scope *parent; /* NULL: the engine's own */
   struct rille_task *opener;  /* whose block it is; NULL: the engine's own */
-  struct rille_scope *under;  /* the block below, in the opener's stack */
   struct rille_cancel cancel;
   struct rille_cancel body;   /* the opener's, when the parent is elsewhere */
   struct rille_cancel *below; /* the node the opener obeyed before */
@@ -45,6 +44,32 @@ struct rille_scope {
   uint8_t state;
   uint8_t foreign : 1; /* the parent is not the opener's innermost scope */
 };
+
+/* The scope that a node of cancellation is of, the scope's own or its body's;
+ * NULL: it is of a task. */
+static inline struct rille_scope *
+rille_scope_at(const struct rille_cancel *node) {
+  switch ((enum rille_cancel_owner)node->owner) {
+  case RILLE_OWNER_SCOPE:
+    return RILLE_ENTRY(node, struct rille_scope, cancel);
+  case RILLE_OWNER_BODY:
+    return RILLE_ENTRY(node, struct rille_scope, body);
+  default:
+    return NULL;
+  }
+}
+
+/* The innermost scope that `task` has opened, or NULL. */
+static inline struct rille_scope *
+rille_task_block(const struct rille_task *task) {
+  return rille_scope_at(task->top);
+}
+
+/* The block below, in the opener's stack, or NULL. */
+static inline struct rille_scope *
+rille_scope_under(const struct rille_scope *block) {
+  return rille_scope_at(block->below);
+}
 
 /* Opens `scope`, in zeroed memory, under `parent` as the innermost block of
  * `opener`; `limit` and `grace` are the caller's to set before. */

@@ -14,7 +14,6 @@ static const struct rille_source_type ended_type = {"await", ended_ready, NULL,
 void rille_task_start(struct rille_task *task, struct rille_scope *scope) {
   task->id = ++scope->engine->tasks_made;
   task->scope = scope;
-  task->block = NULL;
   task->status = RILLE_TASK_PENDING;
   task->since = scope->engine->turn_time;
   rille_list_init(rille_task_place(task));
@@ -61,7 +60,8 @@ void rille_task_end(struct rille_task *task, enum rille_task_status status) {
 }
 
 struct rille_scope *rille_task_innermost(const struct rille_task *task) {
-  return task->block != NULL ? task->block : task->scope;
+  struct rille_scope *block = rille_task_block(task);
+  return block != NULL ? block : task->scope;
 }
 
 const char *rille_task_status_name(const struct rille_task *task) {

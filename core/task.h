@@ -30,9 +30,9 @@ enum rille_task_status {
 
 struct rille_task {
   struct rille_scope *scope; /* the owner */
-  struct rille_scope *block; /* innermost scope it has opened, or NULL */
   struct rille_cancel own;   /* below the scope's until it ends */
-  struct rille_cancel *top;  /* the node its waits obey: own, or a block's */
+  struct rille_cancel *top;  /* the node its waits obey: own, or that of the
+                                innermost scope it has opened */
   struct rille_wait wait;
   struct rille_source ended; /* who awaits it */
   int64_t since;             /* of its last wait, ns */

@@ -161,12 +161,14 @@ struct rl_task {
   struct rille_task core;
   struct rl_thread thread;
   lua_State *waiting; /* the coroutine in which it is parked, or NULL */
-  int top;            /* the height of its stack there */
-  int results;        /* how many; RL_NO_MEMORY when they could not be kept */
-  int line;           /* where it was started; 0: unknown */
-  bool doomed;        /* to be closed for good */
-  bool misused;       /* it yielded a value that is not the engine's */
-  bool main;          /* its failure is for rille.run to raise */
+  union {
+    int top;     /* of one that is parked: the height of its stack there */
+    int results; /* of one that has ended: how many; RL_NO_MEMORY when they
+                    could not be kept */
+  };
+  unsigned line : 30;  /* where it was started; 0: unknown */
+  unsigned doomed : 1; /* to be closed for good */
+  unsigned main : 1;   /* its failure is for rille.run to raise */
 };
 
 #define RL_NO_MEMORY (-1)

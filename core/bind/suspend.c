@@ -108,11 +108,11 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A block with a parent elsewhere obeys that, and what encloses it here. */
 int64_t rl_deadline(const struct rl_task *task) {
-  const struct rille_scope *block = task->core.block;
+  const struct rille_scope *block = rille_task_block(&task->core);
   int64_t nearest = RILLE_FOREVER;
   if (task->core.top->by != NULL)
     return rille_cancel_grace(task->core.top->by);
-  for (; block != NULL; block = block->under) {
+  for (; block != NULL; block = rille_scope_under(block)) {
     nearest = earlier(nearest, block->foreign ? rille_scope_deadline(block)
                                               : block->deadline);
     if (block->cancel.shield)
@@ -299,9 +299,9 @@ static bool is_frame(lua_State *L, lua_Debug *frame,
  * of `task`. */
 static const struct rl_frame *block_of(const struct rille_task *task,
                                        const struct rille_cancel *by) {
-  const struct rille_scope *block = task->block;
+  const struct rille_scope *block = rille_task_block(task);
   while (block != NULL && &block->cancel != by)
-    block = block->under;
+    block = rille_scope_under(block);
   return block != NULL ? &rl_scope_of((struct rille_scope *)block)->frame
                        : NULL;
 }

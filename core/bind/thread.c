@@ -23,7 +23,7 @@ static int left_open_k(lua_State *L, int status, lua_KContext ctx);
 
 /* The block scopes of a task that is gone. */
 static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
-  while (task->core.block != NULL)
+  while (rille_task_block(&task->core) != NULL)
     rl_block_abandon(engine, task);
 }
 
@@ -44,7 +44,7 @@ static int done_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   bool ok = status == LUA_OK || status == LUA_YIELD;
   (void)ctx;
-  if (engine->core.current->block == NULL)
+  if (rille_task_block(engine->core.current) == NULL)
     return end_job(L, ok);
   luaL_checkstack(L, 4, NULL);
   rl_push_slot(L, engine, RL_LUA);

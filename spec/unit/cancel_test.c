@@ -1,25 +1,32 @@
 /* cancel_test.c - what a cancellation reaches, and whose it is. */
 #include "engine_fixture.h"
 
+/* Nodes of scopes of which nothing else is used. */
+static void open_scope(struct rille_cancel *node, struct rille_cancel *parent,
+                       bool shield) {
+  RILLE_ENTRY(node, struct rille_scope, cancel)->below = parent;
+  rille_cancel_open(node, parent, RILLE_OWNER_SCOPE, shield);
+}
+
 static void open_node(struct rille_cancel *node, struct rille_cancel *parent) {
-  rille_cancel_open(node, parent, RILLE_OWNER_SCOPE, false);
+  open_scope(node, parent, false);
 }
 
 static void open_shield(struct rille_cancel *node,
                         struct rille_cancel *parent) {
-  rille_cancel_open(node, parent, RILLE_OWNER_SCOPE, true);
+  open_scope(node, parent, true);
 }
 
 /* root -- a -- b -- c, and a -- side */
 struct tree {
-  struct rille_scope root, a, b, c, side; /* of which only the nodes are used */
+  struct rille_scope root, a, b, c, side;
 };
 
 static void make_tree(struct tree *t, bool shield_b) {
   *t = (struct tree){0};
   open_node(&t->root.cancel, NULL);
   open_node(&t->a.cancel, &t->root.cancel);
-  rille_cancel_open(&t->b.cancel, &t->a.cancel, RILLE_OWNER_SCOPE, shield_b);
+  open_scope(&t->b.cancel, &t->a.cancel, shield_b);
   open_node(&t->c.cancel, &t->b.cancel);
   open_node(&t->side.cancel, &t->a.cancel);
 }
@@ -152,6 +159,8 @@ static void a_closed_node_is_not_reached(void **state) {
 /* Makes b a scope whose body runs below b of another tree. */
 static void put_body(struct tree *t, struct tree *other, bool shield) {
   t->b.foreign = 1;
+  t->b.parent = &t->a;
+  t->b.below = &other->b.cancel;
   rille_cancel_open(&t->b.body, &other->b.cancel, RILLE_OWNER_BODY, shield);
 }
 
