@@ -22,9 +22,9 @@ static void link_waiter(struct rille_task *task, struct rille_waiter *waiter) {
   first = rille_list_empty(&source->waiters);
   rille_list_append(&source->waiters, &waiter->node);
   if (first && source->type->wanted != NULL)
-    source->type->wanted(task->engine, source, true);
+    source->type->wanted(task->scope->engine, source, true);
   if (source->type->moved != NULL)
-    source->type->moved(task->engine, source, true);
+    source->type->moved(task->scope->engine, source, true);
 }
 
 /* True if the source wants to hear of it. */
@@ -35,12 +35,12 @@ static bool unlink_waiter(struct rille_task *task,
     return false;
   rille_list_unlink(&waiter->node);
   if (source->type->wanted != NULL && rille_list_empty(&source->waiters))
-    source->type->wanted(task->engine, source, false);
+    source->type->wanted(task->scope->engine, source, false);
   return source->type->moved != NULL;
 }
 
 static void tell_moved(struct rille_task *task, struct rille_waiter *waiter) {
-  waiter->source->type->moved(task->engine, waiter->source, false);
+  waiter->source->type->moved(task->scope->engine, waiter->source, false);
 }
 
 /* Only when all that leave together are out: what the sources do now may
@@ -71,7 +71,7 @@ void rille_wait_unlink(struct rille_task *task) {
   struct rille_wait *wait = &task->wait;
   uint32_t count = wait->count;
   wait->count = 0;
-  rille_timer_stop(task->engine, &wait->timer);
+  rille_timer_stop(task->scope->engine, &wait->timer);
   take_out(task, wait->waiters, count);
 }
 
@@ -105,7 +105,7 @@ static struct rille_waiter *choose_waiter(struct rille_waiter *first) {
   uint32_t seen = 0;
   for (uint32_t i = 0; i < wait->count; i++)
     if (wait->waiters[i].source == first->source &&
-        rille_random(first->task->engine, ++seen) == 0)
+        rille_random(first->task->scope->engine, ++seen) == 0)
       choice = &wait->waiters[i];
   return choice;
 }
@@ -143,17 +143,17 @@ void rille_wait_start(struct rille_task *task, struct rille_waiter *waiters,
   wait->event = 0;
   wait->flags = (uint8_t)flags;
   wait->limited = 0;
-  task->since = task->engine->turn_time;
+  task->since = task->scope->engine->turn_time;
   task->status = RILLE_TASK_WAITING;
   for (uint32_t i = 0; i < count; i++)
     link_waiter(task, &waiters[i]);
   if (due != RILLE_FOREVER)
-    rille_timer_start(task->engine, &wait->timer, due, deadline_cb);
+    rille_timer_start(task->scope->engine, &wait->timer, due, deadline_cb);
 }
 
 void rille_wait_turn(struct rille_task *task) {
   task->wait.outcome = RILLE_TURN;
-  task->since = task->engine->turn_time;
+  task->since = task->scope->engine->turn_time;
   rille_task_ready(task);
 }
 
@@ -168,5 +168,5 @@ void rille_wait_limit(struct rille_task *task, int64_t due) {
   if (rille_timer_active(&wait->timer) && wait->timer.due <= due)
     return;
   wait->limited = 1;
-  rille_timer_start(task->engine, &wait->timer, due, deadline_cb);
+  rille_timer_start(task->scope->engine, &wait->timer, due, deadline_cb);
 }

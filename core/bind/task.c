@@ -15,30 +15,33 @@ void rl_push_task_info(lua_State *L, int index) {
   index = lua_absindex(L, index);
   if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE)
     return;
-  lua_pop(L, 1);
   lua_newtable(L);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "site");
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, RL_TASK_INFO);
 }
 
 const char *rl_push_task_name(lua_State *L, int index) {
   const struct rl_task *task = lua_touserdata(L, index);
+  int named = LUA_TNIL;
   if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE) {
-    lua_getfield(L, -1, "name");
+    named = lua_getfield(L, -1, "name");
     lua_replace(L, -2);
   }
-  if (lua_type(L, -1) != LUA_TSTRING) {
+  if (named != LUA_TSTRING) {
     lua_pop(L, 1);
     lua_pushfstring(L, "task#%d", (int)task->core.id);
   }
   return lua_tostring(L, -1);
 }
 
-/* Pushes ", started at file:line" of the task at `index`; or "", if that was
- * no line of Lua. */
-static void push_site(lua_State *L, int index) {
+void rl_push_task_site(lua_State *L, int index) {
   const struct rl_task *task = lua_touserdata(L, index);
-  lua_getiuservalue(L, index, RL_TASK_SITE);
+  if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE) {
+    lua_getfield(L, -1, "site");
+    lua_replace(L, -2);
+  }
   if (lua_type(L, -1) != LUA_TSTRING || task->line == 0)
     lua_pushliteral(L, "");
   else
@@ -60,7 +63,7 @@ void rl_push_failure_text(lua_State *L, int index, int error) {
   lua_settop(L, base + 1);
   rl_push_text(L, error);
   rl_push_task_name(L, index);
-  push_site(L, index);
+  rl_push_task_site(L, index);
   if (lua_getfield(L, base + 1, "trace") != LUA_TSTRING)
     lua_pushliteral(L, "(no traceback)"), lua_replace(L, -2);
   lua_pushfstring(L, "%s\n  in %s%s\n%s", lua_tostring(L, base + 2),
@@ -203,7 +206,7 @@ Where the task stands; of a failed one, where it failed.
 static int l_task_traceback(lua_State *L) {
   struct rl_task *task = rl_check(L, 1, &rl_task_type);
   rl_push_task_name(L, 1);
-  push_site(L, 1);
+  rl_push_task_site(L, 1);
   lua_pushfstring(L, "%s (%s)%s", lua_tostring(L, -2),
                   rille_task_status_name(&task->core), lua_tostring(L, -1));
   if (!rille_task_ended(&task->core)) {

@@ -23,7 +23,7 @@ static int left_open_k(lua_State *L, int status, lua_KContext ctx);
 
 /* The block scopes of a task that is gone. */
 static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
-  while (task->core.block != NULL)
+  while (rille_task_block(&task->core) != NULL)
     rl_block_abandon(engine, task);
 }
 
@@ -44,7 +44,7 @@ static int done_k(lua_State *L, int status, lua_KContext ctx) {
   struct rl_engine *engine = rl_engine(L);
   bool ok = status == LUA_OK || status == LUA_YIELD;
   (void)ctx;
-  if (engine->core.current->block == NULL)
+  if (rille_task_block(engine->core.current) == NULL)
     return end_job(L, ok);
   luaL_checkstack(L, 4, NULL);
   rl_push_slot(L, engine, RL_LUA);
@@ -113,9 +113,9 @@ static void take_index(struct rl_engine *engine) {
     engine->threads++;
 }
 
-static void set_at(lua_State *L, struct rl_engine *engine, int slot,
-                   int index) {
-  rl_push_slot(L, engine, slot);
+/* Pops the task, or false, of the coroutine with that index. */
+static void set_task(lua_State *L, struct rl_engine *engine, int index) {
+  rl_push_slot(L, engine, RL_TASKS);
   lua_insert(L, -2);
   lua_rawseti(L, -2, index);
   lua_pop(L, 1);
@@ -134,9 +134,9 @@ static struct rl_thread make_thread(lua_State *L, struct rl_engine *engine) {
   }
   thread.index = next_index(engine);
   lua_pushboolean(L, 0);
-  set_at(L, engine, RL_TASKS, thread.index);
-  set_at(L, engine, RL_THREADS, thread.index);
+  set_task(L, engine, thread.index);
   rl_set_owned(L, engine, thread.L, true);
+  lua_pop(L, 1);
   take_index(engine); /* now that nothing can fail any more */
   return thread;
 }
@@ -152,10 +152,12 @@ bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co) {
 void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
                   bool owned) {
   rl_push_slot(L, engine, RL_OWNED);
-  if (owned)
-    lua_pushboolean(L, 1);
-  else
+  if (owned) {
+    lua_pushthread(co);
+    lua_xmove(co, L, 1);
+  } else {
     lua_pushnil(L);
+  }
   lua_rawsetp(L, -2, co);
   lua_pop(L, 1);
 }
@@ -184,11 +186,9 @@ struct rl_thread rl_thread_acquire(lua_State *L, struct rl_engine *engine) {
 
 void rl_thread_drop(struct rl_engine *engine, struct rl_thread thread) {
   lua_State *L = engine->main;
+  lua_pushboolean(L, 0);
+  set_task(L, engine, thread.index);
   rl_set_owned(L, engine, thread.L, false);
-  lua_pushboolean(L, 0);
-  set_at(L, engine, RL_THREADS, thread.index);
-  lua_pushboolean(L, 0);
-  set_at(L, engine, RL_TASKS, thread.index);
   engine->free_indices[engine->free_indices_count++] = thread.index;
 }
 
@@ -273,9 +273,18 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
   rl_thread_drop(engine, thread);
 }
 
+/* The coroutines inside that of a task which is going to be closed are
+ * anybody's again: nobody will take them up. */
+static void disown_generators(struct rl_engine *engine, struct rl_task *task) {
+  lua_State *co = task->thread.L;
+  while ((co = rl_resumed_by(co)) != NULL)
+    rl_set_owned(engine->main, engine, co, false);
+}
+
 void rl_thread_kill(struct rl_engine *engine, struct rl_task *task) {
   lua_State *inner = task->waiting;
   rille_wait_unlink(&task->core); /* while its stack is still whole */
+  disown_generators(engine, task);
   if (inner != NULL && inner != task->thread.L)
     lua_resetthread(inner);
   engine->dying = task;
@@ -308,7 +317,7 @@ static void after_yield(struct rl_engine *engine, struct rl_task *task,
 
 void rl_thread_resume(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine = rl_engine_of(core->engine);
+  struct rl_engine *engine = rl_engine_of(core->scope->engine);
   struct rl_thread thread = task->thread;
   int status, results = 0;
   if (!core->started && core->top->by != NULL) {
