@@ -28,6 +28,12 @@ describe("a body", function()
     end)
   end)
 
+  it("is a list of strings, whose size is known", function()
+    h.run(function(client)
+      assert.equal("POST [abcd] 4", client:post(echo(), {body = {"ab", "", "cd"}}).body)
+    end)
+  end)
+
   it("comes from a channel, as it is sent", function()
     h.run(function(client, s)
       local body = rille.channel()

@@ -85,12 +85,12 @@ function M.failure(stream)
   return state_of(stream, "failure").failed
 end
 
---- For other parts: what `pull` and `push` take instead of the stream.
+--- For other parts: what `pull`, `ending` and `push` take instead of the stream.
 function M.state(stream)
   return state_of(stream, "read")
 end
 
-M.pull = buffers.pull
+M.pull, M.ending = buffers.pull, buffers.ending
 
 --- Byte streams.
 -- @type byte_stream
