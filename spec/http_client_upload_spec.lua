@@ -180,7 +180,7 @@ describe("a body that fails", function()
 
   it("fails it when it gives no strings", function()
     local _, err = post(giving(1))
-    assert.equal("the body of a request must give strings, it gave a number", err)
+    assert.equal("the body of the request must give strings, it gave a number", err)
   end)
 
   it("after the response has begun is a failure of the stream", function()
