@@ -28,6 +28,12 @@ describe("a body", function()
     end)
   end)
 
+  it("is a list of strings, whose size is known", function()
+    h.run(function(client)
+      assert.equal("POST [abcd] 4", client:post(echo(), {body = {"ab", "", "cd"}}).body)
+    end)
+  end)
+
   it("comes from a channel, as it is sent", function()
     h.run(function(client, s)
       local body = rille.channel()
@@ -174,7 +180,7 @@ describe("a body that fails", function()
 
   it("fails it when it gives no strings", function()
     local _, err = post(giving(1))
-    assert.equal("the body of a request must give strings, it gave a number", err)
+    assert.equal("the body of the request must give strings, it gave a number", err)
   end)
 
   it("after the response has begun is a failure of the stream", function()

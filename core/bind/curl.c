@@ -385,7 +385,6 @@ void rl_curl_close(struct rl_engine *engine) { (void)engine; }
 
 void rl_open_curl(lua_State *L) {
   static const luaL_Reg inner[] = {{"curl_pool", l_pool_new}, {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_add_inner(L, inner);
 }
 

@@ -30,8 +30,9 @@ local concat, sub = table.concat, string.sub
 
 local methods = {}
 
--- A state is a buffer with {handle = (nil once closed), name=, owner=, failed=,
--- as_file=}: `owner` is handle.lua's, `failed` the error that broke the stream.
+-- A state is a buffer with {handle = (nil once closed), name=, owner= (see
+-- handle.lua), failed= (the error that broke the stream), shut= (nothing more
+-- will be written), as_file=}.
 local new, state_of, meta = core.class("byte_stream", methods, function(state)
   return ("%s (%s)"):format(state.name, not state.handle and "closed"
     or state.failed and "broken" or state.ended and "ended" or "open")
@@ -85,12 +86,12 @@ function M.failure(stream)
   return state_of(stream, "failure").failed
 end
 
---- For other parts: what `pull` and `push` take instead of the stream.
+--- For other parts: what `pull`, `ending` and `push` take instead of the stream.
 function M.state(stream)
   return state_of(stream, "read")
 end
 
-M.pull = buffers.pull
+M.pull, M.ending = buffers.pull, buffers.ending
 
 --- Byte streams.
 -- @type byte_stream
@@ -264,13 +265,15 @@ function M.push(state, data, seconds)
 end
 
 --- Ends the writing: the other side reads the end of the stream, and can still
--- write. Suspends until all is sent.
+-- write. Suspends until all is sent; idempotent.
 -- @function byte_stream:shutdown
 -- @treturn boolean true; or nil and an error, `io` or `closed`
 -- @raise cancelled
 function methods.shutdown(stream)
   local state = state_of(stream, "shutdown")
   if not state.handle then return closed(state) end
+  if state.shut then return true end
+  state.shut = true
   local ok, err = rille.uv_call(state.handle.shutdown, state.handle)
   if not ok then return broken(state, err) end
   return true

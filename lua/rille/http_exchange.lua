@@ -38,23 +38,35 @@ local function send(transfer, chunk)
   return true
 end
 
-local function send_all(transfer, pull)
-  while true do
-    local chunk, err = pull()
-    if chunk == nil then
-      if err ~= nil and not rille.is_error(err, "closed") then error(err, 0) end
-      return transfer:sent()
-    end
-    if type(chunk) ~= "string" then
-      error(("the body of a request must give strings, it gave a %s"):format(type(chunk)), 0)
-    end
-    if not send(transfer, chunk) then return end
+local function misuse(...)
+  error("the body of the request " .. (...):format(select(2, ...)), 0)
+end
+
+-- The next piece, or nil at the end.
+local function next_piece(pull)
+  local piece, err = pull()
+  if piece == nil and err ~= nil and not rille.is_error(err, "closed") then error(err, 0) end
+  if piece ~= nil and type(piece) ~= "string" then
+    misuse("must give strings, it gave a %s", type(piece))
   end
+  return piece
+end
+
+-- `size`: how many bytes are announced, or nil.
+local function send_all(transfer, pull, size)
+  local sent = 0
+  for piece in next_piece, pull do
+    sent = sent + #piece
+    if size and sent > size then misuse("has more than %d bytes", size) end
+    if not send(transfer, piece) then return end
+  end
+  if size and sent < size then misuse("has %d bytes of %d", sent, size) end
+  transfer:sent()
 end
 
 -- The task that sends the body of a request. Its failure is the request's.
-local function pump(state, pull)
-  local ok, err = xpcall(send_all, core.note_traceback, state.transfer, pull)
+local function pump(state, pull, size)
+  local ok, err = xpcall(send_all, core.note_traceback, state.transfer, pull, size)
   if ok then return end
   if err == nil then err = core.error("invalid", "the body of the request raised nil") end
   state.failure = {err}
@@ -96,7 +108,8 @@ local function start(client, request, target)
   local state = bodies.state(transfer, label)
   state.client = client -- whose connections it needs
   if target.pull then
-    state.pump = request.scope:go({name = label, daemon = true}, pump, state, target.pull)
+    state.pump = request.scope:go({name = label, daemon = true}, pump, state, target.pull,
+      size)
   end
   return state
 end

@@ -37,7 +37,7 @@ function core.io_error(err, what)
     if not what or err.kind ~= "io" then return err end
     return core.error("io", what .. ": " .. err.message, {code = err.code})
   end
-  local code, text = tostring(err):match "^([%u%d_]+):?%s*(.*)$"
+  local code, text = tostring(err):match "^([%u%d_]+):?%s*(.-):?%s*$" -- the name may be missing
   if not code then code, text = "EUNKNOWN", tostring(err) end
   if text == "" then text = texts[code] or "system error" end
   local message = ("%s (%s)"):format(text, code)
