@@ -42,7 +42,9 @@ local function print_report(figures, all, described, notes)
     print(report.ratios(figures.lines, all) .. "\n" .. report.legend)
     print(report.figures(figures.lines, all))
   end
-  if #figures.growth > 0 then print(report.growth(figures.growth, all)) end
+  if #figures.growth > 0 then
+    print(report.growth(figures.growth, all) .. "\n" .. report.growth_legend)
+  end
   if #figures.verdicts > 0 then print(report.verdicts(figures.verdicts, all)) end
   for _, note in ipairs(notes) do print("note: " .. note) end
 end
