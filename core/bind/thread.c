@@ -315,11 +315,35 @@ static void after_yield(struct rl_engine *engine, struct rl_task *task,
   }
 }
 
+/*
+ * Where tasks are many, the next one's memory is in no cache. So, while one
+ * runs, the processor is told to fetch the object of the third after it, and
+ * the coroutine of the second, whose object has come by now and says where that
+ * is. What a coroutine points to, only Lua knows.
+ */
+static void look_ahead(const struct rille_node *ready) {
+  const struct rille_node *node = ready->next->next;
+  const struct rl_task *task;
+  if (node == ready || ready->next == ready)
+    return;
+  task = rl_task_of(RILLE_ENTRY(node, struct rille_task, place));
+  RL_PREFETCH(task->thread.L);
+  RL_PREFETCH((const char *)task->thread.L + 64); /* a line of the cache */
+  node = node->next;
+  if (node == ready)
+    return;
+  task = rl_task_of(RILLE_ENTRY(node, struct rille_task, place));
+  RL_PREFETCH(&task->core.place);
+  RL_PREFETCH(&task->core.since);
+  RL_PREFETCH(&task->thread);
+}
+
 void rl_thread_resume(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
   struct rl_engine *engine = rl_engine_of(core->scope->engine);
   struct rl_thread thread = task->thread;
   int status, results = 0;
+  look_ahead(&engine->core.ready);
   if (!core->started && core->top->by != NULL) {
     rl_task_skip(engine, task);
     return;
