@@ -84,8 +84,8 @@ void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core) {
 }
 
 static struct rl_scope *check_open(lua_State *L, struct rl_engine *engine) {
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
-  if (scope->core.state != RILLE_SCOPE_ENDED)
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
+  if (RL_LIKELY(scope->core.state != RILLE_SCOPE_ENDED))
     return scope;
   rl_push_scope_name(L, 1);
   rl_push_error(L, engine, "closed", "%s has ended", lua_tostring(L, -1));
@@ -222,14 +222,12 @@ static int l_scope_task(lua_State *L) {
   struct rl_spawn spawn = {.scope_index = 1};
   spawn.scope = check_open(L, engine);
   rl_check_type(L, 2, LUA_TFUNCTION);
-  lua_settop(L, 3);
   check_startable(L, engine, spawn.scope);
-  if (!lua_isnil(L, 3)) {
+  if (spawn.scope->layered || !lua_isnoneornil(L, 3)) {
+    lua_settop(L, 3);
     rl_check_options(L, 3, task_options);
     add_layers(L, engine, spawn.scope);
     read_options(L, 3, task_options, &spawn);
-  } else if (spawn.scope->layered) {
-    add_layers(L, engine, spawn.scope);
   }
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 1);
