@@ -51,15 +51,15 @@ static void tell_left(struct rille_task *task, struct rille_node *left) {
     tell_moved(task, RILLE_ENTRY(node, struct rille_waiter, node));
 }
 
+static void take_out_one(struct rille_task *task, struct rille_waiter *waiter) {
+  if (unlink_waiter(task, waiter))
+    tell_moved(task, waiter);
+}
+
 /* Takes out the `count` waiters from `first` on. */
 static void take_out(struct rille_task *task, struct rille_waiter *first,
                      uint32_t count) {
   struct rille_node left;
-  if (count == 1) {
-    if (unlink_waiter(task, first))
-      tell_moved(task, first);
-    return;
-  }
   rille_list_init(&left);
   for (uint32_t i = 0; i < count; i++)
     if (unlink_waiter(task, &first[i]))
@@ -67,27 +67,34 @@ static void take_out(struct rille_task *task, struct rille_waiter *first,
   tell_left(task, &left);
 }
 
-void rille_wait_unlink(struct rille_task *task) {
+static inline void leave_sources(struct rille_task *task) {
   struct rille_wait *wait = &task->wait;
   uint32_t count = wait->count;
   wait->count = 0;
-  rille_timer_stop(task->scope->engine, &wait->timer);
-  take_out(task, wait->waiters, count);
+  if (rille_timer_active(&wait->timer))
+    rille_timer_stop(task->scope->engine, &wait->timer);
+  if (count == 1)
+    take_out_one(task, wait->waiters);
+  else if (count > 1)
+    take_out(task, wait->waiters, count);
 }
 
-static void end_wait(struct rille_task *task, enum rille_outcome outcome) {
-  rille_wait_unlink(task);
+void rille_wait_unlink(struct rille_task *task) { leave_sources(task); }
+
+static inline void end_wait(struct rille_task *task,
+                            enum rille_outcome outcome) {
+  leave_sources(task);
   task->wait.outcome = outcome;
   rille_task_ready(task);
 }
 
-static void fire_waiter(struct rille_waiter *waiter, int event) {
+static inline void fire_waiter(struct rille_waiter *waiter, int event) {
   struct rille_task *task = waiter->task;
   struct rille_wait *wait = &task->wait;
   if (wait->flags & RILLE_WAIT_ALL) {
     wait->event += event == 0;
     if (++wait->fired < wait->count) {
-      take_out(task, waiter, 1);
+      take_out_one(task, waiter);
       return;
     }
   } else {

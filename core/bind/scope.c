@@ -85,8 +85,8 @@ void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core) {
 }
 
 struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine) {
-  struct rl_scope *scope = rl_check(L, 1, &rl_scope_type);
-  if (scope->core.state != RILLE_SCOPE_ENDED)
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
+  if (RL_LIKELY(scope->core.state != RILLE_SCOPE_ENDED))
     return scope;
   rl_push_scope_name(L, 1);
   rl_push_error(L, engine, "closed", "%s has ended", lua_tostring(L, -1));

@@ -114,10 +114,11 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
 @type task */
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, rl_engine(L), ctx, await_k);
-  lua_settop(L, 1);
-  return rl_push_task_result(L, rl_engine(L), 1);
+  rl_resumed(L, engine, ctx, await_k);
+  rl_settop(L, 1);
+  return rl_push_task_result(L, engine, 1);
 }
 
 /***
@@ -132,7 +133,7 @@ static int l_task_await(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   struct rl_task *self = rl_enter(L, engine);
-  lua_settop(L, 1);
+  rl_settop(L, 1);
   rl_check_arg(L, task != self, 1, "a task cannot await itself");
   task->core.awaited = 1;
   if (rille_task_ended(&task->core))

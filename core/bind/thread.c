@@ -22,15 +22,15 @@ static int job_k(lua_State *L, int status, lua_KContext ctx);
 static int left_open_k(lua_State *L, int status, lua_KContext ctx);
 
 /* The block scopes of a task that is gone. */
-static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
+static inline void abandon_blocks(struct rl_engine *engine,
+                                  struct rl_task *task) {
   while (rille_task_block(&task->core) != NULL)
     rl_block_abandon(engine, task);
 }
 
 /* Reports the end of the job, whose results are where its function was, and
  * above. */
-static int end_job(lua_State *L, bool ok) {
-  struct rl_engine *engine = rl_engine(L);
+static int end_job(lua_State *L, struct rl_engine *engine, bool ok) {
   abandon_blocks(engine, rl_task_of(engine->core.current)); /* there are some
       only for lack of memory */
   rl_task_finish(L, engine, ok, TASK, FUNCTION);
@@ -40,12 +40,12 @@ static int end_job(lua_State *L, bool ok) {
 
 /* The function has returned or raised. Scopes that it left open are closed
  * by the Lua part first: leave_open(ok, results...). */
-static int done_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
+static int finish_job(lua_State *L, struct rl_engine *engine, int status) {
   bool ok = status == LUA_OK || status == LUA_YIELD;
-  (void)ctx;
+  if (!RL_LIKELY(engine->core.loop != NULL))
+    rl_closed_error(L); /* the function has closed it */
   if (rille_task_block(engine->core.current) == NULL)
-    return end_job(L, ok);
+    return end_job(L, engine, ok);
   luaL_checkstack(L, 4, NULL);
   rl_push_slot(L, engine, RL_LUA);
   lua_getfield(L, -1, "leave_open");
@@ -60,7 +60,12 @@ static int done_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int left_open_k(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
-  return end_job(L, status == LUA_OK || status == LUA_YIELD);
+  return end_job(L, rl_engine(L), status == LUA_OK || status == LUA_YIELD);
+}
+
+static int done_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  return finish_job(L, rl_engine(L), status);
 }
 
 static int job_k(lua_State *L, int status, lua_KContext ctx) {
@@ -72,7 +77,7 @@ static int job_k(lua_State *L, int status, lua_KContext ctx) {
   }
   status =
       lua_pcallk(L, lua_gettop(L) - FUNCTION, LUA_MULTRET, HANDLER, 0, done_k);
-  return done_k(L, status, 0);
+  return finish_job(L, engine, status);
 }
 
 /* The first run: lays what stays. */
@@ -322,18 +327,18 @@ static void after_yield(struct rl_engine *engine, struct rl_task *task,
  * is. What a coroutine points to, only Lua knows.
  */
 static void look_ahead(const struct rille_node *ready) {
-  const struct rille_node *node = ready->next->next;
+  struct rille_node *node = ready->next->next;
   const struct rl_task *task;
   if (node == ready || ready->next == ready)
     return;
-  task = rl_task_of(RILLE_ENTRY(node, struct rille_task, place));
+  task = rl_task_of(rille_task_at(node));
   RL_PREFETCH(task->thread.L);
   RL_PREFETCH((const char *)task->thread.L + 64); /* a line of the cache */
   node = node->next;
   if (node == ready)
     return;
-  task = rl_task_of(RILLE_ENTRY(node, struct rille_task, place));
-  RL_PREFETCH(&task->core.place);
+  task = rl_task_of(rille_task_at(node));
+  RL_PREFETCH(node);
   RL_PREFETCH(&task->core.since);
   RL_PREFETCH(&task->thread);
 }
