@@ -59,7 +59,7 @@ describe("process.spawn", function()
 
   it("tells of a write that nobody reads", function()
     run(function()
-      local p <close> = sh "exec <&-; echo closed; sleep 1000"
+      local p <close> = sh "exec <&-; echo closed; exec sleep 1000"
       p:stdout():read "l"
       assert.equal("EPIPE", helper.refused("io", p:stdin():write "x").code)
     end)
@@ -286,7 +286,7 @@ describe("process.spawn", function()
   it("goes on when it is forgotten, to be reaped with its scope", function()
     run(function()
       rille.scope(function()
-        sh "sleep 1000"
+        sh "exec sleep 1000"
         collectgarbage()
         collectgarbage()
       end)
