@@ -409,12 +409,16 @@ const char *rl_push_scope_name(lua_State *L, int index);
 /* Pushes a new scope, not yet open. */
 struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
 
+/* Raises `closed` if the scope at `index` has ended. To be asked again after
+ * whatever has taken memory: a finalizer may have closed it. */
+void rl_scope_check_open(lua_State *L, struct rl_engine *engine, int index);
+
 /* Enters the scope at `index` among the open ones: it is about to be opened.
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
 
 /* Cancels and ends the innermost block scope of `task`, which cannot leave it
- * as it should; its tasks are left to themselves. Needs no memory. */
+ * as it should; the scope around it waits for its tasks. Needs no memory. */
 void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
 
 /* A failure of the scope, and no memory to say which. Needs none. */
