@@ -118,6 +118,13 @@ struct rl_protector {
 
 #define RL_PROTECTORS 16 /* at most */
 
+/* See trace.c. */
+struct rl_tracing {
+  bool used;   /* by this state: there may be somebody to tell of events */
+  bool seeded; /* ids come from `random`: a seed, or a virtual clock */
+  uint64_t random;
+};
+
 #define RL_POOL 1024 /* idle coroutines to keep */
 
 struct rl_engine {
@@ -145,6 +152,7 @@ struct rl_engine {
   int protectors_count;
   int caller_at;           /* see stack.c; 0: not known */
   struct rille_node pools; /* of the HTTP client, those that are open: curl.h */
+  struct rl_tracing tracing;
 };
 
 /* User values of a task. */
@@ -168,6 +176,7 @@ struct rl_task {
   bool doomed;        /* to be closed for good */
   bool misused;       /* it yielded a value that is not the engine's */
   bool main;          /* its failure is for rille.run to raise */
+  bool traced;        /* its end is told: see trace.c */
 };
 
 #define RL_NO_MEMORY (-1)
@@ -186,6 +195,11 @@ struct rl_frame {
   const void *function; /* NULL: the frame lasts, by whatever tail calls */
 };
 
+enum rl_layers {
+  RL_POLICIES = 1, /* lua/rille/layers.lua */
+  RL_TRACER = 2    /* lua/rille/tracing.lua */
+};
+
 struct rl_scope {
   struct rl_head head;
   struct rille_scope core;
@@ -193,7 +207,7 @@ struct rl_scope {
   uint32_t failures;     /* in info.errors */
   bool keep_going;       /* on_error = "continue" */
   bool secluded;         /* inherit = "cancel": no services, no defaults */
-  bool layered;          /* its tasks have policies by default */
+  uint8_t layered;       /* what its tasks have by default: rl_layers */
   bool report;           /* failures go to stderr at once: the host's root */
   bool starved;          /* there was no memory to note a failure */
 };
@@ -355,8 +369,9 @@ void rl_thread_open(lua_State *L);
 
 struct rl_spawn {
   struct rl_scope *scope;
-  int scope_index; /* on the stack */
-  int name_index;  /* 0: none */
+  int scope_index;   /* on the stack */
+  int name_index;    /* 0: none */
+  int options_index; /* the same: what the user has given */
   bool daemon, supervised, main;
 };
 
@@ -434,6 +449,25 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
 
+/* trace.c: telling tracers, where there is one */
+
+/* The task at `index` has started, in a scope whose tasks are traced; what it
+ * runs lies under the `count` topmost values of its coroutine. Never raises. */
+void rl_trace_task(lua_State *L, int index, const struct rl_spawn *spawn,
+                   int count);
+
+/* The traced task at `index` is about to end so; its error, if it has one, is
+ * at `error`. Never raises. */
+void rl_trace_end(lua_State *L, int index, enum rille_task_status status,
+                  int error);
+
+/* Something has happened in the running task: an event of its span, with the
+ * value at the top, which is popped, as its attribute `key`. Never raises. */
+void rl_trace_event(lua_State *L, const char *event, const char *key);
+
+/* A run begins, with a seed or on a virtual clock; or not so, or ends. */
+void rl_trace_seed(struct rl_engine *engine, bool seeded, uint64_t seed);
+
 /* dump.c */
 
 /* Pushes the tree of scopes and tasks as text. */
@@ -469,6 +503,7 @@ void rl_open_budget(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);
+void rl_open_trace(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_socket(lua_State *L);
 void rl_open_curl(lua_State *L);

@@ -48,8 +48,21 @@ static int64_t look(struct rl_breaker *breaker) {
   return now;
 }
 
+/* In the order of the states. */
+static const char *const events[] = {
+    "circuit_breaker.closed", "circuit_breaker.opened",
+    "circuit_breaker.half_opened", "circuit_breaker.isolated"};
+
+/* Tells the tracer. */
+static void trace(lua_State *L, const char *event) {
+  lua_getiuservalue(L, 1, BREAKER_NAME);
+  rl_trace_event(L, event, "circuit_breaker.name");
+}
+
 /* Tells the hook that the state was `from`. */
 static void announce(lua_State *L, const struct rl_breaker *breaker, int from) {
+  if (breaker->engine->tracing.used)
+    trace(L, events[breaker->core.state]);
   if (lua_getiuservalue(L, 1, BREAKER_ON_CHANGE) == LUA_TNIL) {
     lua_pop(L, 1);
     return;
@@ -183,6 +196,8 @@ static int push_refusal(lua_State *L, struct rl_engine *engine,
   int64_t wait = rille_breaker_wait(&breaker->core, now);
   const char *name;
   lua_settop(L, 1);
+  if (engine->tracing.used)
+    trace(L, "circuit_breaker.rejected");
   name = rl_push_label(L, 1, BREAKER_NAME);
   lua_pushnil(L);
   rl_push_error(L, engine, "circuit_open", "the breaker%s %s", name,

@@ -39,6 +39,7 @@ local parts = {
   supervise = "supervise",
   stream = "stream s:stream",
   shutdown = "shutdown s:on_shutdown",
+  tracing = "span",
 }
 
 -- name -> the part that defines it
