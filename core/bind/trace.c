@@ -180,6 +180,18 @@ static int l_epoch(lua_State *L) {
   return 1;
 }
 
+/* identity(): the process's number, and the name of the host. */
+static int l_identity(lua_State *L) {
+  char name[UV_MAXHOSTNAMESIZE];
+  size_t size = sizeof name;
+  lua_pushinteger(L, uv_os_getpid());
+  if (uv_os_gethostname(name, &size) == 0)
+    lua_pushlstring(L, name, size);
+  else
+    lua_pushnil(L);
+  return 2;
+}
+
 /* top(): the scope at the top, which is the parent of every root. */
 static int l_top(lua_State *L) {
   rl_push_slot(L, rl_engine(L), RL_TOP);
@@ -190,6 +202,7 @@ void rl_open_trace(lua_State *L) {
   static const luaL_Reg inner[] = {{"tracing", l_tracing},
                                    {"random_id", l_random_id},
                                    {"epoch", l_epoch},
+                                   {"identity", l_identity},
                                    {"top", l_top},
                                    {NULL, NULL}};
   rl_add_inner(L, inner);

@@ -40,6 +40,7 @@ local parts = {
   stream = "stream s:stream",
   shutdown = "shutdown s:on_shutdown",
   tracing = "span",
+  tracer = "tracer",
 }
 
 -- name -> the part that defines it

@@ -93,6 +93,9 @@ local function call(tracer, object, method, ...)
   if warn then warn(("rille: a tracer raised: %s"):format(text_of(value))) end
 end
 
+--- Whether it is the engine that calls a tracer now.
+function M.is_busy() return busy end
+
 --- For tracers: fn(...), which starts tasks that are to have no spans. It cannot
 -- wait.
 function core.untraced(fn, ...)
