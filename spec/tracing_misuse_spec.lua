@@ -92,7 +92,8 @@ describe("the options of tracing", function()
   it("are checked of tasks, traced or not", function()
     local function go(opts) rille.root():go(opts, nothing) end
     local function task(opts) rille.root():task(nothing, opts) end
-    raises("bad argument #1 to 'go' %(option 'otel': option 'name': a string", { otel = { name = 1 } }, go)
+    raises("bad argument #1 to 'go' %(option 'otel': option 'name': a string",
+      { otel = { name = 1 } }, go)
     raises("bad argument #2 to 'task' %(option 'otel': unknown option", { otel = { x = 1 } }, task)
     raises("option 'otel': table expected", { otel = 1 }, go)
   end)

@@ -20,7 +20,11 @@ describe("the status of a span", function()
   end)
 
   it("has the kind of an engine error as error.type", function()
-    local tracer = trace(function() rille.channel():close() local c = rille.channel() c:close() c:send(1) end)
+    local tracer = trace(function()
+      local ch = rille.channel()
+      ch:close()
+      ch:send(1)
+    end)
     assert.are.equal("closed", tracer[1].attributes["error.type"])
   end)
 

@@ -168,8 +168,10 @@ end
 function rille.tracer(opts)
   local given = read(opts)
   check_given(given)
-  local env = environment.read(os.getenv, function(text) complainer {} (text) end)
+  local warnings = {}
+  local env = environment.read(os.getenv, function(text) warnings[#warnings + 1] = text end)
   local complain, o = complainer(env), merge(given, env)
+  for _, text in ipairs(warnings) do complain(text) end
   local state = {o = o, limits = o, started = 0, finished = 0, propagators = {}}
   for _, name in ipairs(o.propagators) do state.propagators[name] = true end
   state.resource = make_resource(o, given, env)
@@ -267,10 +269,10 @@ end
 --- The same for the environment of a child process: `TRACEPARENT` and so on.
 -- Never suspends.
 -- @function tracer:inject_env
--- @tparam[opt] table env what to begin with; it stays as it is
+-- @tparam[opt] table env what to begin with, nothing; it stays as it is
 -- @param[opt] span or a context; by default the current span
 -- @treturn table a copy, with the context in it
--- @usage rille.process.run("make", {env = t:inject_env(env)})
+-- @usage rille.process.run({"make"}, {env = t:inject_env()})
 function methods.inject_env(tracer, env, span)
   local state, copy = state_of(tracer, "inject_env"), {}
   if env ~= nil then core.check(env, "table", "inject_env", 1) end

@@ -97,6 +97,7 @@ local function work(queue)
   local _ <close> = queue.guard
   while count(queue) > 0 do
     if count(queue) < queue.max_batch then
+      queue.wake:try_recv() -- of a batch that is gone
       rille.select(queue.wake_cases, {timeout = queue.schedule_delay})
     end
     queue.mutex:call(export, queue)

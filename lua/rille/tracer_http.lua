@@ -87,7 +87,8 @@ local function post(self, body)
     fail = true}
   if not response then return nil, err end
   if response.status < 200 or response.status > 299 then
-    return nil, core.error("protocol", ("%s answered %d"):format(self.url, response.status))
+    return nil, core.error("status", ("%s answered %d"):format(self.url, response.status),
+      {status = response.status})
   end
   look(self, response)
   return true

@@ -140,8 +140,9 @@ function M.new(tracer, name, context, parent, opts, epoch)
   if context.trace_flags & 1 == 1 then
     state.record = make_record(state, opts, parent)
     for _, link in ipairs(opts.links or {}) do
-      local target = M.context_of(link.context or link)
-      if target then add_link(state, target, link.attributes) end
+      local other = M.state(link) and {context = link} or link
+      local target = M.context_of(other.context or other)
+      if target then add_link(state, target, other.attributes) end
     end
   end
   return new(state)

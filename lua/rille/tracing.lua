@@ -190,12 +190,12 @@ end
 -- which are passed on.
 function core.trace_left(s, record, ok, stands, err)
   current[record.task] = record.outer
+  if not ok then stands, err = nil, stands end
   if record.span then
     local attributes = scope_attributes(s, record)
-    if not ok then err = stands end
     if ok and not stands and err.kind == "cancelled" or not ok and rille.is_cancellation(err) then
       attributes.cancelled = true
-    elseif not (ok and stands) then
+    elseif not stands then
       fail(record, err)
     end
     finish(record, attributes)
