@@ -181,12 +181,23 @@ local function finish_all()
   end)
 end
 
+-- Leaves the queues as they are; for want of memory, say.
+local function forget_all()
+  for i = #active, 1, -1 do
+    active[i].active = false
+    active[i] = nil
+  end
+end
+
 --- For the main task: exports what is left when a run ends. What fails here is
 -- no matter of the run's.
 function core.flush_tracers()
   while active[1] do
     local ok, err = pcall(finish_all)
-    if not ok and warn then warn("rille: tracer: " .. text_of(err)) end
+    if not ok then
+      forget_all()
+      if warn then warn("rille: tracer: ", text_of(err)) end
+    end
   end
 end
 

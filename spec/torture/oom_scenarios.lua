@@ -546,6 +546,33 @@ scenario("shutdown", function()
   return table.concat(log, " ")
 end)
 
+-- Spans may be lost, and nothing else.
+scenario("traced", function()
+  local t = rille.tracer { exporter = "memory" }
+  local plain = { start_span = function() return {} end } -- no span at all
+  return rille.scope({ tracer = t, name = "outer" }, function(s)
+    local a = s:task(function() rille.sleep(1) return "a" end, { otel = { name = "x" } })
+    local b = s:task(function() return nil, "b" end)
+    rille.timeout(1, rille.sleep, 2)
+    local c = rille.scope({ tracer = plain }, function(q)
+      return q:task(function()
+        rille.span()
+        return "c"
+      end):await()
+    end)
+    return text(a:await(), select(2, b:await()), c, pcall(t.force_flush, t) and "flushed")
+  end)
+end)
+
+scenario("traced, with batches", function()
+  local t = rille.tracer { exporter = function() rille.sleep(1) end }
+  return rille.scope({ tracer = t }, function(s)
+    s:go(rille.sleep, 1)
+    rille.sleep(20)
+    return "done"
+  end)
+end)
+
 -- The engine's own functions: the requests of rille.http without a network.
 local core
 for i = 1, 9 do
