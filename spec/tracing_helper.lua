@@ -73,4 +73,23 @@ function M.events(span)
   return table.concat(names, " ")
 end
 
+--- A rille.tracer, and what its exporter has got: a list of batches. export(spans), if
+-- given, is what the exporter does.
+function M.batches(opts, export)
+  local got = {}
+  opts = opts or {}
+  opts.exporter = function(spans)
+    local names = {}
+    for i, span in ipairs(spans) do names[i] = span.name end
+    got[#got + 1] = table.concat(names, " ")
+    if export then return export(spans) end
+  end
+  return rille.tracer(opts), got
+end
+
+--- Makes spans that are called 1, 2 and so on.
+function M.make(t, from, to)
+  for i = from, to or from do t:start_span(tostring(i)):finish() end
+end
+
 return M

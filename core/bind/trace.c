@@ -199,11 +199,9 @@ static int l_top(lua_State *L) {
 }
 
 void rl_open_trace(lua_State *L) {
-  static const luaL_Reg inner[] = {{"tracing", l_tracing},
-                                   {"random_id", l_random_id},
-                                   {"epoch", l_epoch},
-                                   {"identity", l_identity},
-                                   {"top", l_top},
-                                   {NULL, NULL}};
+  static const luaL_Reg inner[] = {
+      {"tracing", l_tracing}, {"random_id", l_random_id},
+      {"epoch", l_epoch},     {"identity", l_identity},
+      {"top", l_top},         {NULL, NULL}};
   rl_add_inner(L, inner);
 }
