@@ -118,6 +118,13 @@ struct rl_protector {
 
 #define RL_PROTECTORS 16 /* at most */
 
+/* See trace.c. */
+struct rl_tracing {
+  bool used;   /* by this state: there may be somebody to tell of events */
+  bool seeded; /* ids come from `random`: a seed, or a virtual clock */
+  uint64_t random;
+};
+
 #define RL_POOL 1024 /* idle coroutines to keep */
 
 struct rl_engine {
@@ -145,6 +152,7 @@ struct rl_engine {
   int protectors_count;
   int caller_at;           /* see stack.c; 0: not known */
   struct rille_node pools; /* of the HTTP client, those that are open: curl.h */
+  struct rl_tracing tracing;
 };
 
 /* User values of a task. */
@@ -166,7 +174,8 @@ struct rl_task {
     int results; /* of one that has ended: how many; RL_NO_MEMORY when they
                     could not be kept */
   };
-  unsigned line : 30;  /* where it was started; 0: unknown */
+  unsigned line : 29;  /* where it was started; 0: unknown */
+  unsigned traced : 1; /* its end is told: see trace.c */
   unsigned doomed : 1; /* to be closed for good */
   unsigned main : 1;   /* its failure is for rille.run to raise */
 };
@@ -187,6 +196,11 @@ struct rl_frame {
   const void *function; /* NULL: the frame lasts, by whatever tail calls */
 };
 
+enum rl_layers {
+  RL_POLICIES = 1, /* lua/rille/layers.lua */
+  RL_TRACER = 2    /* lua/rille/tracing.lua */
+};
+
 struct rl_scope {
   struct rl_head head;
   struct rille_scope core;
@@ -194,7 +208,7 @@ struct rl_scope {
   uint32_t failures;     /* in info.errors */
   bool keep_going;       /* on_error = "continue" */
   bool secluded;         /* inherit = "cancel": no services, no defaults */
-  bool layered;          /* its tasks have policies by default */
+  uint8_t layered;       /* what its tasks have by default: rl_layers */
   bool report;           /* failures go to stderr at once: the host's root */
   bool starved;          /* there was no memory to note a failure */
 };
@@ -360,8 +374,9 @@ void rl_thread_open(lua_State *L);
 
 struct rl_spawn {
   struct rl_scope *scope;
-  int scope_index; /* on the stack */
-  int name_index;  /* 0: none */
+  int scope_index;   /* on the stack */
+  int name_index;    /* 0: none */
+  int options_index; /* the same: what the user has given */
   bool daemon, supervised, main;
 };
 
@@ -389,6 +404,9 @@ void rl_push_task(lua_State *L, struct rl_engine *engine, struct rl_task *task);
 
 /* Pushes the info table of the task at `index`; made if there is none. */
 void rl_push_task_info(lua_State *L, int index);
+
+/* Pushes the file in which the task at `index` was started, or nil. */
+void rl_push_task_file(lua_State *L, int index);
 
 /* Pushes where the task at `index` was started, ", started at file:line"; or
  * "", if that was no line of Lua. */
@@ -455,6 +473,25 @@ void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
 /* Cancels and ends the innermost block scope of `task`, which cannot leave it
  * as it should; the scope around it waits for its tasks. Needs no memory. */
 void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
+
+/* trace.c: telling tracers, where there is one */
+
+/* The task at `index` has started, in a scope whose tasks are traced; what it
+ * runs lies under the `count` topmost values of its coroutine. Never raises. */
+void rl_trace_task(lua_State *L, int index, const struct rl_spawn *spawn,
+                   int count);
+
+/* The traced task at `index` is about to end so; its error, if it has one, is
+ * at `error`. Never raises. */
+void rl_trace_end(lua_State *L, int index, enum rille_task_status status,
+                  int error);
+
+/* Something has happened in the running task: an event of its span, with the
+ * value at the top, which is popped, as its attribute `key`. Never raises. */
+void rl_trace_event(lua_State *L, const char *event, const char *key);
+
+/* A run begins, with a seed or on a virtual clock; or not so, or ends. */
+void rl_trace_seed(struct rl_engine *engine, bool seeded, uint64_t seed);
 
 /* dump.c */
 
@@ -532,6 +569,7 @@ void rl_open_budget(lua_State *L);
 void rl_open_coroutine(lua_State *L);
 void rl_open_dump(lua_State *L);
 void rl_open_testing(lua_State *L);
+void rl_open_trace(lua_State *L);
 void rl_open_luv(lua_State *L);
 void rl_open_socket(lua_State *L);
 void rl_open_curl(lua_State *L);

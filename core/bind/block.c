@@ -6,9 +6,10 @@
 #include <math.h>
 
 static const char *const option_names[] = {
-    "name",         "parent",          "inherit",  "timeout", "deadline",
-    "shield",       "concurrency",     "on_error", "grace",   "retry",
-    "task_timeout", "circuit_breaker", "limiter",  NULL};
+    "name",     "parent", "inherit",      "timeout",
+    "deadline", "shield", "concurrency",  "on_error",
+    "grace",    "retry",  "task_timeout", "circuit_breaker",
+    "limiter",  "tracer", "otel",         NULL};
 
 /* Of these the last few are what its tasks have by default. */
 #define FIRST_DEFAULT 9
@@ -66,18 +67,25 @@ static void push_defaults(lua_State *L, struct rl_engine *engine) {
   lua_call(L, 1, 1);
 }
 
-/* Gives the scope at `index` the defaults at 3. */
+/* Gives the scope at `index`, which is in a traced one or has them itself, the
+ * defaults at 3. */
 static void set_defaults(lua_State *L, struct rl_engine *engine, int index) {
+  struct rl_scope *scope = lua_touserdata(L, index);
   rl_push_layers(L, engine, "set_defaults");
   lua_pushvalue(L, index);
   lua_pushvalue(L, 3);
-  lua_call(L, 2, 0);
+  lua_pushinteger(L, scope->layered);
+  lua_pushvalue(L, 1);
+  lua_call(L, 4, 1);
+  scope->layered = (uint8_t)lua_tointeger(L, -1);
+  lua_pop(L, 1);
 }
 
 struct block_options {
   int64_t timeout, deadline, grace; /* ns */
   uint32_t limit;
   bool shield, keep_going, secluded;
+  bool bare; /* it gives nothing to its tasks, and has no span */
 };
 
 static const struct block_options no_options = {
@@ -139,8 +147,8 @@ static int open_scope(lua_State *L, struct rl_engine *engine,
   lua_setiuservalue(L, 4, RL_SCOPE_PARENT);
   set_name(L, 4);
   scope->secluded = options->secluded;
-  scope->layered = !lua_isnil(L, 3) || (parent->layered && !options->secluded);
-  if (!lua_isnil(L, 3))
+  scope->layered = options->secluded ? 0 : parent->layered;
+  if (!lua_isnil(L, 3) || ((scope->layered & RL_TRACER) && !options->bare))
     set_defaults(L, engine, 4);
   scope->frame = rl_frame_at(L, level, lasts);
   cleans_up = rl_cleans_up(L, task);
@@ -172,6 +180,7 @@ static int l_scope_within(lua_State *L) {
   rl_can_wait(L, engine);
   options.timeout = rl_check_span(L, 1);
   options.shield = lua_toboolean(L, 2);
+  options.bare = true;
   lua_settop(L, 0);
   lua_pushnil(L);
   push_parent(L, engine);

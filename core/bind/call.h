@@ -154,8 +154,9 @@ int64_t rl_look(const struct rl_engine *engine, struct rl_seen *seen,
                 int64_t *shift);
 
 /* Raises an argument error for a key of the table at `index` that is not in
- * `known`, a list that ends with NULL; nil is an empty table. */
-void rl_check_options(lua_State *L, int index, const char *const known[]);
+ * `known`, a list that ends with NULL; nil is an empty table. Returns how many
+ * there are. */
+int rl_check_options(lua_State *L, int index, const char *const known[]);
 
 /* Pushes option `name` of the table at `index` (or nil) and returns its type;
  * raises unless it is nil or of type `type`. */

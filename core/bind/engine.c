@@ -140,7 +140,7 @@ static void open_types(lua_State *L) {
       rl_open_retry,       rl_open_budget,       rl_open_socket,
       rl_open_inlet,       rl_open_testing,      rl_open_luv,
       rl_open_curl,        rl_open_run,          rl_open_stack,
-      rl_open_http_parser,
+      rl_open_http_parser, rl_open_trace,
   };
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);

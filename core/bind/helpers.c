@@ -119,9 +119,10 @@ static int unknown_option(lua_State *L, int index, const char *name,
   return rl_arg_error(L, index, lua_tostring(L, -1));
 }
 
-void rl_check_options(lua_State *L, int index, const char *const known[]) {
+int rl_check_options(lua_State *L, int index, const char *const known[]) {
+  int count = 0;
   if (lua_isnoneornil(L, index))
-    return;
+    return 0;
   if (!lua_istable(L, index))
     rl_type_error(L, index, "table");
   lua_pushnil(L);
@@ -133,7 +134,9 @@ void rl_check_options(lua_State *L, int index, const char *const known[]) {
                                    rl_push_shown(L, -1)));
     if (!listed(lua_tostring(L, -1), known))
       unknown_option(L, index, lua_tostring(L, -1), known);
+    count++;
   }
+  return count;
 }
 
 static int bad_option(lua_State *L, int index, const char *name,

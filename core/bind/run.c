@@ -26,6 +26,7 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
   static const char *const clocks[] = {"real", "virtual", NULL};
   static const char *const schedules[] = {"fifo", "random", NULL};
   bool is_virtual = rl_option_choice(L, index, "clock", clocks) == 1;
+  rl_trace_seed(engine, is_virtual, 0);
   engine->core.shuffle = rl_option_choice(L, index, "schedule", schedules) == 1;
   if (rl_option(L, index, "seed", LUA_TNUMBER) == LUA_TNUMBER) {
     int exact;
@@ -33,19 +34,23 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
     if (!exact)
       rl_arg_error(L, index, "option 'seed': a whole number expected");
     rille_engine_seed(&engine->core, (uint64_t)seed);
+    rl_trace_seed(engine, true, (uint64_t)seed);
   }
   lua_pop(L, 1);
   set_clock(&engine->core, is_virtual);
 }
 
 static void check_run_options(lua_State *L, int index) {
-  static const char *const names[] = {
-      "clock",   "seed",         "schedule", /* and those of a scope but for
-                                                `parent` */
-      "name",    "timeout",      "deadline",        "shield",
-      "inherit", "concurrency",  "on_error",        "grace",
-      "retry",   "task_timeout", "circuit_breaker", "limiter",
-      NULL};
+  /* Those of a scope but for `parent`, and three of its own. */
+  static const char *const names[] = {"clock",        "seed",
+                                      "schedule",     "name",
+                                      "timeout",      "deadline",
+                                      "shield",       "inherit",
+                                      "concurrency",  "on_error",
+                                      "grace",        "retry",
+                                      "task_timeout", "circuit_breaker",
+                                      "limiter",      "tracer",
+                                      "otel",         NULL};
   rl_check_options(L, index, names);
 }
 
@@ -235,6 +240,7 @@ static int l_run(lua_State *L) {
   engine->root = NULL;
   rl_engine(L); /* raises if a task has closed it */
   set_clock(&engine->core, false);
+  rl_trace_seed(engine, false, 0);
   engine->core.shuffle = false;
   forget_abandoned(L, engine);
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);

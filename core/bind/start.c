@@ -25,22 +25,39 @@ static int l_scope_startable(lua_State *L) {
 }
 
 /* What `go` takes; and what `task` takes beside it, which are policies. */
-static const char *const go_options[] = {"name", "daemon", NULL};
+static const char *const go_options[] = {"name", "daemon", "otel", NULL};
 static const char *const task_options[] = {
-    "name",          "daemon",   "timeout",
-    "total_timeout", "retry",    "circuit_breaker",
-    "limiter",       "fallback", NULL};
-#define FIRST_POLICY 2
+    "name",  "daemon",          "otel",    "timeout",  "total_timeout",
+    "retry", "circuit_breaker", "limiter", "fallback", NULL};
+#define FIRST_POLICY 3
 
-/* Reads what both take from the options at `index` into `spawn`. */
+/* Lets the Lua part check the `otel` option at the top, of the options at
+ * `index` of a function that starts a task. */
+static void check_otel(lua_State *L, int index) {
+  rl_push_layers(L, rl_engine(L), "check_otel");
+  lua_pushstring(L, index == 2 ? "go" : "task");
+  lua_pushinteger(L, index - 1);
+  lua_pushvalue(L, -4);
+  lua_call(L, 3, 0);
+}
+
+/* Reads what both take from the options at `index` into `spawn`, and pushes the
+ * name, or nil. */
 static void read_options(lua_State *L, int index, const char *const names[],
                          struct rl_spawn *spawn) {
-  rl_check_options(L, index, names);
+  int left = rl_check_options(L, index, names);
+  spawn->options_index = index;
+  if (rl_option(L, index, "name", LUA_TSTRING) == LUA_TSTRING) {
+    spawn->name_index = lua_gettop(L);
+    left--;
+  }
+  if (left == 0) /* as most often */
+    return;
   rl_option(L, index, "daemon", LUA_TBOOLEAN);
   spawn->daemon = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  if (rl_option(L, index, "name", LUA_TSTRING) == LUA_TSTRING)
-    spawn->name_index = lua_gettop(L);
+  if (rl_option(L, index, "otel", LUA_TTABLE) == LUA_TTABLE)
+    check_otel(L, index);
+  lua_pop(L, 2);
 }
 
 /***
@@ -48,7 +65,7 @@ Starts a supervised task: its failure is the scope's. Never suspends; the
 task starts in a later turn.
 @function scope:go
 @tparam[opt] table opts `name` (string), `daemon` (boolean: the scope does not
-wait for it)
+wait for it), `otel` (`{name=, attributes=}`, of its span)
 @tparam function fn
 @param ... its arguments
 @return the task
@@ -89,7 +106,7 @@ void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name) {
 static void add_layers(lua_State *L, struct rl_engine *engine,
                        const struct rl_scope *scope) {
   rl_push_options(L, 3, &task_options[FIRST_POLICY]);
-  if (!scope->layered && lua_isnil(L, -1)) {
+  if (!(scope->layered & RL_POLICIES) && lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return;
   }
@@ -119,7 +136,7 @@ static int l_scope_task(lua_State *L) {
   spawn.scope = rl_check_open(L, engine);
   rl_check_type(L, 2, LUA_TFUNCTION);
   check_startable(L, engine, spawn.scope);
-  if (spawn.scope->layered || !lua_isnoneornil(L, 3)) {
+  if ((spawn.scope->layered & RL_POLICIES) || !lua_isnoneornil(L, 3)) {
     lua_settop(L, 3);
     rl_check_options(L, 3, task_options);
     add_layers(L, engine, spawn.scope);

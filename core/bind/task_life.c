@@ -30,7 +30,7 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
   lua_pushvalue(L, spawn->scope_index);
   lua_setiuservalue(L, -2, RL_TASK_SCOPE);
   if (find_site(L, &caller)) {
-    task->line = (unsigned)caller.currentline & 0x3fffffff;
+    task->line = (unsigned)caller.currentline & 0x1fffffff;
     lua_pushstring(L, caller.short_src);
     lua_setiuservalue(L, -2, RL_TASK_INFO);
   }
@@ -62,6 +62,8 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
   task->core.supervised = spawn->supervised;
   task->main = spawn->main;
   rille_task_start(&task->core, &spawn->scope->core);
+  if (spawn->scope->layered & RL_TRACER)
+    rl_trace_task(L, base, spawn, count);
   return task;
 }
 
@@ -176,6 +178,8 @@ void rl_task_finish(lua_State *L, struct rl_engine *engine, bool ok, int index,
   }
   if (status == RILLE_TASK_FAILED)
     fail(L, engine, task, index, base, lock);
+  if (task->traced)
+    rl_trace_end(L, index, status, base);
   if (status != RILLE_TASK_DONE)
     count = 1;
   keep_results(L, task, index, base, count);

@@ -19,6 +19,7 @@ end
 local function recover(alternative, arguments, ...)
   local good, err = core.outcome(...)
   if good then return select(2, ...) end
+  if core.trace_event then core.trace_event "fallback.used" end
   return conclude(err, pcall(alternative, err, table.unpack(arguments, 1, arguments.n)))
 end
 

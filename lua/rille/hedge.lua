@@ -131,6 +131,9 @@ local function watch(race, o, fn, ...)
     end
     if may_hedge(race, o) then
       if o.on_hedge then o.on_hedge(race.started + 1) end
+      if core.trace_event then
+        core.trace_event("hedge.started", "hedge.attempt", race.started + 1)
+      end
       start(race, fn, ...)
     end
   end

@@ -39,6 +39,8 @@ local parts = {
   supervise = "supervise",
   stream = "stream s:stream",
   shutdown = "shutdown s:on_shutdown",
+  tracing = "span",
+  tracer = "tracer",
 }
 
 -- name -> the part that defines it

@@ -45,17 +45,40 @@ local function overlay(inherited, own)
   return {layers = layers, call = core.compose(layers)}
 end
 
---- For the C part: what the policy options of a new scope come to; they are
--- checked here, before there is a scope. A breaker given as options is made.
+local POLICIES, TRACER = 1, 2 -- rl_layers of core/bind/bind.h
+
+--- For the C part: what the options of a new scope come to that are for its
+-- tasks; they are checked here, before there is a scope. A breaker given as
+-- options is made.
 function core.make_defaults(opts)
+  local tracing
+  if opts.tracer ~= nil or opts.otel ~= nil then
+    tracing = core.load "rille.tracing".read_options(opts)
+    opts.tracer, opts.otel = nil, nil
+  end
+  if next(opts) == nil then return {tracing = tracing} end
   local o = read_defaults(opts)
   o.timeout, o.task_timeout = o.task_timeout, nil
-  return core.make_layers("scope", 1, o)
+  return {layers = core.make_layers("scope", 1, o), tracing = tracing}
 end
 
---- For the C part: scope `s` is open and has these defaults.
-function core.set_defaults(s, layers)
-  core.info(s).defaults = overlay(defaults_of(core.inherited(s)), layers)
+--- For the C part: scope `s` is open and has these defaults, or none of its own
+-- (nil); `opts` are all its options. What it inherits and what it comes to have
+-- are told as rl_layers.
+function core.set_defaults(s, made, inherited, opts)
+  local mask = inherited
+  if made and made.layers then
+    core.info(s).defaults = overlay(defaults_of(core.inherited(s)), made.layers)
+    mask = mask | POLICIES
+  end
+  if mask & TRACER == 0 and not (made and made.tracing) then return mask end
+  local traced = core.load "rille.tracing".open(s, made and made.tracing, opts)
+  return traced and mask | TRACER or mask & ~TRACER
+end
+
+--- For the C part: checks the option `otel` of a function that starts a task.
+function core.check_otel(name, argument, otel)
+  core.load "rille.tracing".check_otel(name, argument, otel)
 end
 
 local function wrap(policy, fn)

@@ -109,6 +109,10 @@ local function again(policy, run, err)
   if policy.budget and not core.withdraw(policy.budget) then return false end
   run.attempt, run.last = attempt, last
   if policy.on_retry then core.hook("on_retry", policy.on_retry, err, attempt, delay) end
+  if core.trace_event then
+    core.trace_event("retry.scheduled",
+      {["retry.attempt"] = attempt, ["retry.delay_ms"] = delay * 1000})
+  end
   pause(policy, delay)
   return true
 end

@@ -28,7 +28,8 @@ end
 -- tasks of the scope are left.
 -- @function scope
 -- @tparam[opt] table opts `name`, `parent`, `inherit`, `timeout`, `deadline`
--- (seconds), `shield`, `concurrency`, `on_error`, `grace` (seconds)
+-- (seconds), `shield`, `concurrency`, `on_error`, `grace` (seconds), `tracer`
+-- (false: none from here on), `otel` (`{name=, attributes=}`, of its span)
 -- @tparam[opt] function fn
 -- @return the results of `fn`, or nil and an error when the scope was
 -- cancelled; the scope, without `fn`
@@ -117,20 +118,27 @@ local function close_inner(s)
   return err
 end
 
+-- Whether there are cleanups; and the info of `s`, if it has any.
 local function has_cleanups(s)
-  local info = core.has_info(s) and core.info(s)
-  return info and (info.owned or info.defers and info.defers[1])
+  if not core.has_info(s) then return false end
+  local info = core.info(s)
+  return info.owned or info.defers and info.defers[1], info
 end
 
 -- Waits, cleans up, waits for what the cleanups started and cleans up after
 -- that, and ends `s`.
 local function end_scope(s, ok, err)
   local waited = core.leave(s, ok, err)
-  while has_cleanups(s) do
+  local more, info = has_cleanups(s)
+  while more do
     clean_up(s)
     waited = core.leave(s, true) or waited
+    more, info = has_cleanups(s)
   end
-  if core.has_info(s) then core.info(s).services = nil end
+  if info then
+    info.services = nil
+    if info.span then return core.trace_left(s, info.span, pcall(core.finish, s, ok, waited)) end
+  end
   return core.finish(s, ok, waited)
 end
 
@@ -149,6 +157,7 @@ function leave(s, ok, ...)
     stands, err = end_scope(s, ok, (...))
   end
   if stands then return ... end
+  if core.trace_event and err.kind == "timeout" then core.trace_event "timeout.expired" end
   return nil, err
 end
 
@@ -265,8 +274,14 @@ function core.leave_open(ok, ...)
   error((...), 0)
 end
 
+-- The end of a run, when everything in it has ended: spans may be left.
+local at_end = setmetatable({}, {__close = function()
+  if core.flush_tracers then core.flush_tracers() end
+end})
+
 -- The main task.
 function core.main(opts, fn, ...)
+  local _ <close> = at_end
   opts.name = opts.name or "root"
   return run_block(core.scope(opts), fn, ...)
 end

@@ -557,6 +557,30 @@ scenario("shutdown", function()
   return table.concat(log, " ")
 end)
 
+-- Spans may be lost, and nothing else.
+scenario("traced", function()
+  local span = {}
+  function span.set_attribute() end
+  span.add_event, span.set_status, span.finish = span.set_attribute, span.set_attribute,
+    span.set_attribute
+  return rille.scope({ tracer = { start_span = function() return span end } }, function(s)
+    local a = s:task(function() rille.sleep(1) return "a" end, { otel = { name = "x" } })
+    local b = s:task(function() return nil, "b" end)
+    rille.timeout(1, rille.sleep, 2)
+    rille.scope({ tracer = false }, rille.span)
+    return text(a:await(), select(2, b:await()))
+  end)
+end)
+
+scenario("traced, with batches", function()
+  local t = rille.tracer { exporter = function() rille.sleep(1) end }
+  return rille.scope({ tracer = t }, function(s)
+    s:go(rille.sleep, 1)
+    rille.sleep(20)
+    return "done"
+  end)
+end)
+
 -- The engine's own functions: the requests of rille.http without a network.
 local core
 for i = 1, 9 do
