@@ -17,22 +17,15 @@ local function certificate(dir, name, host)
   return dir .. "/" .. name .. ".pem"
 end
 
--- Waits until something listens on a port.
-local function await_port(port)
-  h.wait_until(function()
-    local conn <close> = rille.net.connect("127.0.0.1", port)
-    return conn ~= nil
-  end)
-end
-
 -- Runs fn(url, ca) with an HTTPS server that answers every path with its
 -- status page, whose certificate is for `host`. More arguments are openssl's.
 local function with_server(client, dir, host, fn, ...)
-  local ca, port = certificate(dir, "server", host), net_helper.free_port()
-  local _ <close> = assert(rille.process.spawn({"openssl", "s_server", "-accept",
-    "127.0.0.1:" .. port, "-cert", "server.pem", "-key", "server.key", "-www", "-quiet", ...},
-    {cwd = dir, stdout = "null", stderr = "null", stdin = "null"}))
-  await_port(port)
+  local ca, more = certificate(dir, "server", host), {...}
+  local _ <close>, port = net_helper.serving(function(port)
+    return rille.process.spawn({"openssl", "s_server", "-accept", "127.0.0.1:" .. port, "-cert",
+      "server.pem", "-key", "server.key", "-www", "-quiet", table.unpack(more)},
+      {cwd = dir, stdout = "null", stderr = "null", stdin = "null"})
+  end)
   fn(("https://127.0.0.1:%d/"):format(port), ca, client)
 end
 
@@ -150,13 +143,10 @@ http {
 
 -- Runs fn(url, ca, dir) with nginx, which has HTTP/2 over TLS.
 local function with_nginx(dir, fn)
-  local ca, port = certificate(dir, "server", "IP:127.0.0.1"), net_helper.free_port()
+  local ca = certificate(dir, "server", "IP:127.0.0.1")
   assert(rille.fs.mkdir(dir .. "/files"))
   assert(rille.fs.write_file(dir .. "/files/page", ("hello "):rep(10000)))
-  assert(rille.fs.write_file(dir .. "/nginx.conf", (config:gsub("PORT", port))))
-  local server <close> = assert(rille.process.spawn({"nginx", "-p", dir, "-c", "nginx.conf",
-    "-e", "stderr"}, {stdin = "null", stdout = "null", stderr = "null"}))
-  await_port(port)
+  local server <close>, port = net_helper.nginx(dir, config)
   fn(("https://127.0.0.1:%d/"):format(port), ca, server)
 end
 

@@ -63,16 +63,16 @@ extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
 
 /* User values of the engine. */
 enum rl_engine_slot {
-  RL_THREADS = 1, /* index -> coroutine, all there are */
-  RL_TASKS,       /* the same index -> the task that runs in it, or false */
-  RL_OWNED,       /* address -> true: coroutines that the engine resumes */
-  RL_SCOPES,      /* address -> scope, the open ones */
-  RL_HELD,        /* number of a hold -> the lock, or false */
-  RL_LUA,         /* what the Lua part offers to the C part */
-  RL_MODULE,      /* what `require "rille"` returns */
-  RL_REPORT,      /* how the last run failed, or nil */
-  RL_HOLDS,       /* the memory of the holds */
-  RL_TRANSFERS,   /* address -> transfer, those that libcurl knows */
+  RL_OWNED = 1, /* address -> coroutine, those that only the engine may
+                   resume: all that run tasks, and generators that wait */
+  RL_TASKS,     /* index of its coroutine -> the live task, or false */
+  RL_SCOPES,    /* address -> scope, the open ones */
+  RL_HELD,      /* number of a hold -> the lock, or false */
+  RL_LUA,       /* what the Lua part offers to the C part */
+  RL_MODULE,    /* what `require "rille"` returns */
+  RL_REPORT,    /* how the last run failed, or nil */
+  RL_HOLDS,     /* the memory of the holds */
+  RL_TRANSFERS, /* address -> transfer, those that libcurl knows */
   RL_ERROR_META,
   RL_TASK_META,
   RL_SCOPE_META,
@@ -106,7 +106,7 @@ enum rl_engine_slot {
 /* A coroutine that can run tasks, one after the other. */
 struct rl_thread {
   lua_State *L;
-  int index; /* in RL_THREADS and RL_TASKS */
+  int index; /* in RL_TASKS */
 };
 
 /* A C function that protects a call, and where in its frame it keeps the
@@ -150,11 +150,10 @@ struct rl_engine {
 /* User values of a task. */
 enum rl_task_slot {
   RL_TASK_SCOPE = 1,
-  RL_TASK_SITE,   /* the file that started it */
-  RL_TASK_INFO,   /* nil, or {name=, cancelled=, noted=, trace=} */
+  RL_TASK_INFO,   /* the file that started it, or nil; as `site` of {name=,
+                     cancelled=, noted=, trace=} if there is more to keep */
   RL_TASK_RESULT, /* the result; a list if several; the error if it failed */
-  RL_TASK_WAITER, /* the coroutine that waits, when that is a generator */
-  RL_TASK_SLOTS = RL_TASK_WAITER
+  RL_TASK_SLOTS = RL_TASK_RESULT
 };
 
 struct rl_task {
@@ -162,12 +161,14 @@ struct rl_task {
   struct rille_task core;
   struct rl_thread thread;
   lua_State *waiting; /* the coroutine in which it is parked, or NULL */
-  int top;            /* the height of its stack there */
-  int results;        /* how many; RL_NO_MEMORY when they could not be kept */
-  int line;           /* where it was started; 0: unknown */
-  bool doomed;        /* to be closed for good */
-  bool misused;       /* it yielded a value that is not the engine's */
-  bool main;          /* its failure is for rille.run to raise */
+  union {
+    int top;     /* of one that is parked: the height of its stack there */
+    int results; /* of one that has ended: how many; RL_NO_MEMORY when they
+                    could not be kept */
+  };
+  unsigned line : 30;  /* where it was started; 0: unknown */
+  unsigned doomed : 1; /* to be closed for good */
+  unsigned main : 1;   /* its failure is for rille.run to raise */
 };
 
 #define RL_NO_MEMORY (-1)
@@ -338,9 +339,13 @@ void rl_thread_kill(struct rl_engine *engine, struct rl_task *task);
 /* True if only the engine may resume the suspended coroutine `co`. */
 bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co);
 
-/* Notes that, or forgets it. */
+/* Notes that, which keeps `co` alive; or forgets it. Only the first raises,
+ * for lack of memory, and not if it was noted. */
 void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
                   bool owned);
+
+/* The coroutine in which `co` waits because it has resumed it, or NULL. */
+lua_State *rl_resumed_by(lua_State *co);
 
 /* The live task that runs in or waits in coroutine `co`, or NULL. */
 struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co);
@@ -385,6 +390,10 @@ void rl_push_task(lua_State *L, struct rl_engine *engine, struct rl_task *task);
 /* Pushes the info table of the task at `index`; made if there is none. */
 void rl_push_task_info(lua_State *L, int index);
 
+/* Pushes where the task at `index` was started, ", started at file:line"; or
+ * "", if that was no line of Lua. */
+void rl_push_task_site(lua_State *L, int index);
+
 /* Pushes the name of the task at `index`. */
 const char *rl_push_task_name(lua_State *L, int index);
 
@@ -411,6 +420,13 @@ const char *rl_push_scope_name(lua_State *L, int index);
 /* Pushes a new scope, not yet open. */
 struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
 
+/* Raises `closed` if the scope at `index` has ended. To be asked again after
+ * whatever has taken memory: a finalizer may have closed it. */
+void rl_scope_check_open(lua_State *L, struct rl_engine *engine, int index);
+
+/* The receiver, a scope that has not ended; else raises. */
+struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
+
 /* Enters the scope at `index` among the open ones: it is about to be opened.
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
@@ -429,9 +445,6 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
 
-/* The scope at 1, which has not ended; else raises. */
-struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
-
 /* start.c */
 
 /* Pushes the function `name` of the Lua part rille.layers. */
@@ -440,7 +453,7 @@ void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
 /* leave.c */
 
 /* Cancels and ends the innermost block scope of `task`, which cannot leave it
- * as it should; its tasks are left to themselves. Needs no memory. */
+ * as it should; the scope around it waits for its tasks. Needs no memory. */
 void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
 
 /* dump.c */

@@ -12,8 +12,10 @@
 
 #if defined(__GNUC__)
 #define RL_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define RL_PREFETCH(address) __builtin_prefetch(address, 1)
 #else
 #define RL_LIKELY(condition) (condition)
+#define RL_PREFETCH(address) ((void)(address))
 #endif
 
 /* lua_settop, which costs more, where there is nothing to do. */

@@ -42,7 +42,7 @@ static struct rl_engine *new_engine(lua_State *L) {
   lua_settop(L, index);
   rl_add_protector(engine, base_function(L, "xpcall"), 4);
   lua_settop(L, index);
-  for (int slot = RL_THREADS; slot <= RL_LUA; slot++) {
+  for (int slot = RL_OWNED; slot <= RL_LUA; slot++) {
     lua_newtable(L);
     lua_setiuservalue(L, index, slot);
   }

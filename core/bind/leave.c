@@ -7,6 +7,9 @@
  * Between them the cleanups run, which are user functions, and so the Lua
  * part's (lua/rille/scope.lua); nothing here is called by anybody else. Where
  * there is nothing to wait for and to clean up, quit(s) is all of it.
+ *
+ * Whatever takes memory may run a finalizer, and that may leave the scope under
+ * our hands: so nothing is taken from the core before, to be used after.
  */
 #include "bind.h"
 
@@ -103,16 +106,18 @@ static void keep_cancelled(lua_State *L, struct rl_engine *engine,
   struct rille_cancel *node = &scope->core.cancel;
   if (node->by == NULL)
     return;
-  rl_push_scope_info(L, 1);
   rl_push_cancellation(L, engine, node->by);
-  lua_getfield(L, -1, "reason");
-  lua_setfield(L, -3, "reason");
+  rl_push_scope_info(L, 1);
+  lua_getfield(L, -2, "reason");
+  lua_setfield(L, -2, "reason");
   lua_pop(L, 2);
   node->by = node;
 }
 
 static void end_scope(lua_State *L, struct rl_engine *engine,
                       struct rl_scope *scope) {
+  if (scope->core.state == RILLE_SCOPE_ENDED)
+    return;
   keep_cancelled(L, engine, scope);
   if (engine->root == &scope->core)
     engine->root = NULL;
@@ -130,7 +135,7 @@ static int l_scope_quit(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   const struct rille_task *task = engine->core.current;
-  bool plain = task != NULL && task->block == &scope->core &&
+  bool plain = task != NULL && rille_task_block(task) == &scope->core &&
                task->top->by == NULL && scope->core.active == 0 &&
                scope->core.state == RILLE_SCOPE_OPEN && scope->failures == 0 &&
                !scope->starved &&
@@ -150,10 +155,13 @@ static int l_scope_finish(lua_State *L) {
   struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   struct rille_task *task = engine->core.current;
   bool ok = lua_toboolean(L, 2), waited = lua_toboolean(L, 3);
-  struct rille_cancel *by = task->top->by, *own = &scope->core.cancel;
+  struct rille_cancel *by, *own = &scope->core.cancel;
   bool raises = false;
   lua_settop(L, 3);
   take_lost(L, engine);
+  if (scope->core.state == RILLE_SCOPE_ENDED)
+    return lua_pushboolean(L, 1), 1;
+  by = task->top->by;
   if (scope->failures > 0) {
     push_failure(L, engine, scope);
     raises = true;
@@ -181,13 +189,12 @@ static int l_scope_finish(lua_State *L) {
 }
 
 void rl_block_abandon(struct rl_engine *engine, struct rl_task *task) {
-  struct rille_scope *scope = task->core.block;
+  struct rille_scope *scope = rille_task_block(&task->core);
   if (scope == engine->root) {
     engine->orphaned = true;
     engine->root = NULL;
   }
-  rille_cancel_call(&engine->core, &scope->cancel);
-  rille_scope_end(scope);
+  rille_scope_abandon(scope);
 }
 
 /* abandon(): ends the innermost block scope of the running task, which could
@@ -195,7 +202,7 @@ void rl_block_abandon(struct rl_engine *engine, struct rl_task *task) {
 static int l_scope_abandon(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rille_task *task = engine->core.current;
-  if (task != NULL && task->block != NULL)
+  if (task != NULL && rille_task_block(task) != NULL)
     rl_block_abandon(engine, rl_task_of(task));
   return 0;
 }

@@ -118,14 +118,12 @@ static int l_scope_task(lua_State *L) {
   struct rl_spawn spawn = {.scope_index = 1};
   spawn.scope = rl_check_open(L, engine);
   rl_check_type(L, 2, LUA_TFUNCTION);
-  lua_settop(L, 3);
   check_startable(L, engine, spawn.scope);
-  if (!lua_isnil(L, 3)) {
+  if (spawn.scope->layered || !lua_isnoneornil(L, 3)) {
+    lua_settop(L, 3);
     rl_check_options(L, 3, task_options);
     add_layers(L, engine, spawn.scope);
     read_options(L, 3, task_options, &spawn);
-  } else if (spawn.scope->layered) {
-    add_layers(L, engine, spawn.scope);
   }
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 1);

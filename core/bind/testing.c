@@ -32,9 +32,8 @@ static void add_live(lua_State *L, int list, const char *kind) {
 
 static void add_tasks(lua_State *L, struct rl_engine *engine, int list,
                       const struct rille_scope *scope) {
-  for (const struct rille_node *n = scope->tasks.next; n != &scope->tasks;
-       n = n->next) {
-    struct rille_task *task = RILLE_ENTRY(n, struct rille_task, sibling);
+  struct rille_task *task = NULL;
+  while ((task = rille_scope_next_task(scope, task)) != NULL) {
     if (task == engine->core.current)
       continue;
     rl_push_task(L, engine, rl_task_of(task));
@@ -59,12 +58,9 @@ static void add_scopes(lua_State *L, struct rl_engine *engine, int list) {
   lua_pushnil(L);
   while (lua_next(L, list + 1) != 0) {
     struct rl_scope *scope = lua_touserdata(L, -1);
-    if (scope->core.state == RILLE_SCOPE_ENDED) {
-      lua_pop(L, 1);
-      continue;
-    }
     add_tasks(L, engine, list, &scope->core);
     if (&scope->core == engine->core.top ||
+        scope->core.state == RILLE_SCOPE_ENDED ||
         encloses(&engine->core, &scope->core)) {
       lua_pop(L, 1);
       continue;
