@@ -51,7 +51,8 @@ struct rille_cancel *rille_cancel_parent(const struct rille_cancel *node);
 void rille_cancel_close(struct rille_cancel *node);
 
 /* Puts `node`, which is closed and cancelled, with all that is below it, under
- * `parent`, which its owner knows; what it was cancelled by is now itself. */
+ * `parent`, which is what rille_cancel_parent tells now; what it was cancelled
+ * by is now itself. */
 void rille_cancel_move(struct rille_engine *engine, struct rille_cancel *node,
                        struct rille_cancel *parent);
 

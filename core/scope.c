@@ -148,8 +148,7 @@ void rille_scope_abandon(struct rille_scope *scope) {
   rille_scope_end(scope);
   if (!scope->abandoned)
     return;
-  scope->foreign = 0; /* what was above it may be gone before it */
-  scope->below = &scope->parent->cancel;
+  scope->below = &scope->parent->cancel; /* what was may be gone before it */
   rille_cancel_move(scope->engine, &scope->cancel, scope->below);
 }
 

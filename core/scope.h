@@ -42,7 +42,7 @@ struct rille_scope {
   uint32_t limit;   /* of running; 0: none */
   uint32_t guests;  /* scopes opened elsewhere with this as their parent */
   uint8_t state;
-  uint8_t foreign : 1; /* the parent is not the opener's innermost scope */
+  uint8_t foreign : 1;   /* the parent is not the opener's innermost scope */
   uint8_t abandoned : 1; /* ended, but the parent waits for what is in it */
 };
 

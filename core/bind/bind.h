@@ -424,6 +424,9 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
  * whatever has taken memory: a finalizer may have closed it. */
 void rl_scope_check_open(lua_State *L, struct rl_engine *engine, int index);
 
+/* The receiver, a scope that has not ended; else raises. */
+struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
+
 /* Enters the scope at `index` among the open ones: it is about to be opened.
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
@@ -441,9 +444,6 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 /* The same, and cancels the scope unless it goes on after errors. */
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
-
-/* The scope at 1, which has not ended; else raises. */
-struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
 
 /* start.c */
 
