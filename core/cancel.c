@@ -4,8 +4,7 @@
 
 void rille_cancel_open(struct rille_cancel *node, struct rille_cancel *parent,
                        enum rille_cancel_owner owner, bool shield) {
-  *node = (struct rille_cancel){
-      .parent = parent, .owner = (uint8_t)owner, .shield = shield};
+  *node = (struct rille_cancel){.owner = (uint8_t)owner, .shield = shield};
   rille_list_init(&node->children);
   rille_list_init(&node->sibling);
   if (parent == NULL)
@@ -13,6 +12,16 @@ void rille_cancel_open(struct rille_cancel *node, struct rille_cancel *parent,
   rille_list_append(&parent->children, &node->sibling);
   if (!shield)
     node->by = parent->by;
+}
+
+struct rille_cancel *rille_cancel_parent(const struct rille_cancel *node) {
+  const struct rille_scope *scope;
+  if (node->owner == RILLE_OWNER_TASK)
+    return &RILLE_ENTRY(node, struct rille_task, own)->scope->cancel;
+  scope = rille_scope_at(node);
+  return node->owner == RILLE_OWNER_SCOPE && scope->foreign
+             ? &scope->parent->cancel
+             : scope->below;
 }
 
 void rille_cancel_close(struct rille_cancel *node) {
@@ -30,11 +39,28 @@ static struct rille_cancel *next_node(struct rille_cancel *top,
   if (into && !rille_list_empty(&node->children))
     return node_at(node->children.next);
   while (node != top) {
-    if (node->sibling.next != &node->parent->children)
+    struct rille_cancel *parent = rille_cancel_parent(node);
+    if (node->sibling.next != &parent->children)
       return node_at(node->sibling.next);
-    node = node->parent;
+    node = parent;
   }
   return NULL;
+}
+
+/* The task whose waits obey `node` now, or NULL. */
+static struct rille_task *governed(struct rille_cancel *node) {
+  struct rille_task *task = node->owner == RILLE_OWNER_TASK
+                                ? RILLE_ENTRY(node, struct rille_task, own)
+                                : rille_scope_at(node)->opener;
+  return task != NULL && task->top == node ? task : NULL;
+}
+
+/* The node of the body of a scope whose parent is elsewhere, which is reached
+ * with that of the scope; or NULL. */
+static struct rille_cancel *mirror_of(struct rille_cancel *node) {
+  return node->owner == RILLE_OWNER_SCOPE && rille_scope_at(node)->foreign
+             ? &rille_scope_at(node)->body
+             : NULL;
 }
 
 /* Spreads `by` over the tree under `top`. A loop, not a recursion: scopes
@@ -46,12 +72,13 @@ static void reach(struct rille_engine *engine, struct rille_cancel *top,
     bool into = node == top || !node->shield || force;
     if (into) {
       const struct rille_cancel *before = node->by;
-      struct rille_cancel *mirror = node->mirror;
+      struct rille_cancel *mirror = mirror_of(node);
+      struct rille_task *task = governed(node);
       node->by = by;
       if (mirror != NULL && mirror->by == before) /* not by its own parent */
         reach(engine, mirror, by, force);
-      if (node->task != NULL && node->task->top == node)
-        rille_task_interrupt(node->task, force);
+      if (task != NULL)
+        rille_task_interrupt(task, force);
     }
     node = next_node(top, node, into);
   }

@@ -19,27 +19,33 @@
 struct rille_engine;
 struct rille_task;
 
-enum rille_cancel_owner { RILLE_OWNER_SCOPE, RILLE_OWNER_TASK };
-
-struct rille_cancel {
-  struct rille_cancel *parent; /* NULL: the top of the tree */
-  struct rille_node children;  /* of rille_cancel.sibling */
-  struct rille_node sibling;
-  struct rille_cancel *by;     /* NULL: not cancelled */
-  struct rille_cancel *mirror; /* reached with this one; may be NULL */
-  struct rille_task *task;     /* whose waits this node governs, or NULL */
-  int64_t called_at;           /* ns */
-  const void *error; /* the binding's: identity of the error it raises */
-  uint8_t owner;     /* what it is embedded in */
-  uint8_t called;    /* cancelled itself, not through a parent */
-  uint8_t expired;   /* by its deadline */
-  uint8_t shield;    /* the parent's cancellation stops here */
-  uint8_t delivered; /* it has interrupted something */
+/* What a node is embedded in, which tells all else about it. */
+enum rille_cancel_owner {
+  RILLE_OWNER_SCOPE, /* rille_scope.cancel */
+  RILLE_OWNER_BODY,  /* rille_scope.body */
+  RILLE_OWNER_TASK   /* rille_task.own */
 };
 
-/* Puts `node` under `parent`; it is cancelled from the start if that is. */
+struct rille_cancel {
+  struct rille_node children; /* of rille_cancel.sibling */
+  struct rille_node sibling;
+  struct rille_cancel *by; /* NULL: not cancelled */
+  int64_t called_at;       /* ns */
+  const void *error;       /* the binding's: identity of the error it raises */
+  uint8_t owner;           /* rille_cancel_owner */
+  uint8_t called;          /* cancelled itself, not through a parent */
+  uint8_t expired;         /* by its deadline */
+  uint8_t shield;          /* the parent's cancellation stops here */
+  uint8_t delivered;       /* it has interrupted something */
+};
+
+/* Puts `node` under `parent`, which is what rille_cancel_parent tells; it is
+ * cancelled from the start if that is. */
 void rille_cancel_open(struct rille_cancel *node, struct rille_cancel *parent,
                        enum rille_cancel_owner owner, bool shield);
+
+/* The node above it; NULL: it is the top of the tree. */
+struct rille_cancel *rille_cancel_parent(const struct rille_cancel *node);
 
 /* Takes `node` out of the tree; nothing may be below it. Idempotent. */
 void rille_cancel_close(struct rille_cancel *node);

@@ -24,7 +24,7 @@ struct rille_engine {
   struct rille_loop *loop; /* NULL: closed */
   bool host_loop;          /* the loop is run and closed by a host */
   struct rille_clock clock;
-  struct rille_node ready;    /* rille_task.place, first in first out */
+  struct rille_node ready;    /* rille_task_place, first in first out */
   struct rille_task *current; /* the one that runs, or NULL */
   struct rille_scope *top;    /* the root of all scopes; never left */
   struct rille_permits permits;

@@ -13,7 +13,7 @@ static struct rille_lock *lock_of(struct rille_semaphore *permits) {
 
 static struct rille_hold *hold_at(const struct rille_task *task,
                                   uint32_t number) {
-  return &task->engine->holds.places[number];
+  return &task->scope->engine->holds.places[number];
 }
 
 /* Holds */
@@ -45,7 +45,7 @@ static void unchain_hold(struct rille_task *task, uint32_t number) {
 }
 
 static uint32_t open_hold(struct rille_lock *lock, struct rille_task *task) {
-  struct rille_holds *holds = &task->engine->holds;
+  struct rille_holds *holds = &task->scope->engine->holds;
   uint32_t number = holds->free;
   if (number != 0)
     holds->free = holds->places[number].next;
@@ -82,7 +82,7 @@ static bool pass_mutex(struct rille_lock *lock, struct rille_holds *holds) {
 }
 
 bool rille_hold_close(struct rille_task *task, uint32_t number) {
-  struct rille_holds *holds = &task->engine->holds;
+  struct rille_holds *holds = &task->scope->engine->holds;
   struct rille_lock *lock = holds->places[number].lock;
   int32_t count = holds->places[number].count;
   unchain_hold(task, number);

@@ -103,7 +103,7 @@ static void resume_ready(struct rille_engine *engine) {
     struct rille_node *node = take_ready(engine);
     if (node == NULL)
       return;
-    engine->hooks->resume(RILLE_ENTRY(node, struct rille_task, place));
+    engine->hooks->resume(rille_task_at(node));
   }
 }
 

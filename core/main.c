@@ -170,6 +170,7 @@ static void open_state(lua_State *L, const struct rille_options *options) {
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
   luaL_openlibs(L);
+  lua_gc(L, LUA_GCGEN, 0, 0); /* as Lua's own interpreter has it */
   rille_textload_install(L);
   set_arg_table(L, options);
   open_engine(L);

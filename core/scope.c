@@ -18,7 +18,6 @@ static void init_scope(struct rille_scope *scope, struct rille_engine *engine) {
   scope->id = ++engine->scopes_made;
   scope->state = RILLE_SCOPE_OPEN;
   scope->deadline = RILLE_FOREVER;
-  rille_list_init(&scope->tasks);
   rille_list_init(&scope->pending);
   rille_list_init(&scope->children);
   rille_list_init(&scope->sibling);
@@ -33,10 +32,9 @@ void rille_scope_open_top(struct rille_engine *engine,
 
 void rille_scope_open(struct rille_scope *scope, struct rille_scope *parent,
                       struct rille_task *opener, bool shield) {
-  init_scope(scope, opener->engine);
+  init_scope(scope, opener->scope->engine);
   scope->parent = parent;
   scope->opener = opener;
-  scope->under = opener->block;
   scope->below = opener->top;
   scope->foreign = parent != rille_task_innermost(opener);
   rille_list_append(&parent->children, &scope->sibling);
@@ -44,17 +42,14 @@ void rille_scope_open(struct rille_scope *scope, struct rille_scope *parent,
     parent->guests++;
     rille_cancel_open(&scope->cancel, &parent->cancel, RILLE_OWNER_SCOPE,
                       shield);
-    rille_cancel_open(&scope->body, opener->top, RILLE_OWNER_SCOPE, shield);
+    rille_cancel_open(&scope->body, opener->top, RILLE_OWNER_BODY, shield);
     if (scope->body.by == NULL)
       scope->body.by = scope->cancel.by;
-    scope->cancel.mirror = &scope->body;
     opener->top = &scope->body;
   } else {
     rille_cancel_open(&scope->cancel, opener->top, RILLE_OWNER_SCOPE, shield);
     opener->top = &scope->cancel;
   }
-  opener->top->task = opener;
-  opener->block = scope;
 }
 
 static void deadline_cb(struct rille_engine *engine,
@@ -85,11 +80,22 @@ int64_t rille_scope_deadline(const struct rille_scope *scope) {
   return nearest;
 }
 
+struct rille_task *rille_scope_next_task(const struct rille_scope *scope,
+                                         const struct rille_task *last) {
+  const struct rille_node *end = &scope->cancel.children;
+  struct rille_node *link = last != NULL ? last->own.sibling.next : end->next;
+  for (; link != end; link = link->next) {
+    struct rille_cancel *node = RILLE_ENTRY(link, struct rille_cancel, sibling);
+    if (node->owner == RILLE_OWNER_TASK)
+      return RILLE_ENTRY(node, struct rille_task, own);
+  }
+  return NULL;
+}
+
 static void cancel_daemons(struct rille_scope *scope) {
-  for (struct rille_node *n = scope->tasks.next; n != &scope->tasks;
-       n = n->next)
-    rille_cancel_call(scope->engine,
-                      &RILLE_ENTRY(n, struct rille_task, sibling)->own);
+  struct rille_task *task = NULL;
+  while ((task = rille_scope_next_task(scope, task)) != NULL)
+    rille_cancel_call(scope->engine, &task->own);
 }
 
 /* What follows from the scope's having fewer tasks or being left. */
@@ -116,7 +122,6 @@ void rille_scope_end(struct rille_scope *scope) {
   rille_list_unlink(&scope->sibling);
   if (opener == NULL)
     return;
-  opener->block = scope->under;
   opener->top = scope->below;
   scope->opener = NULL;
   if (scope->foreign) {
@@ -133,7 +138,7 @@ static void fill_places(struct rille_scope *scope) {
     struct rille_task *task;
     if (node == NULL)
       return;
-    task = RILLE_ENTRY(node, struct rille_task, place);
+    task = rille_task_at(node);
     task->slot = 1;
     scope->running++;
     rille_task_ready(task);
@@ -141,15 +146,13 @@ static void fill_places(struct rille_scope *scope) {
 }
 
 void rille_scope_admit(struct rille_scope *scope, struct rille_task *task) {
-  rille_list_append(&scope->tasks, &task->sibling);
   scope->active++;
   scope->daemons += task->daemon;
-  rille_list_append(&scope->pending, &task->place);
+  rille_list_append(&scope->pending, rille_task_place(task));
   fill_places(scope);
 }
 
 void rille_scope_dismiss(struct rille_scope *scope, struct rille_task *task) {
-  rille_list_unlink(&task->sibling);
   scope->active--;
   scope->daemons -= task->daemon;
   scope->running -= task->slot;

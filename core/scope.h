@@ -25,12 +25,10 @@ struct rille_scope {
   struct rille_engine *engine;
   struct rille_scope *parent; /* NULL: the engine's own */
   struct rille_task *opener;  /* whose block it is; NULL: the engine's own */
-  struct rille_scope *under;  /* the block below, in the opener's stack */
   struct rille_cancel cancel;
   struct rille_cancel body;   /* the opener's, when the parent is elsewhere */
   struct rille_cancel *below; /* the node the opener obeyed before */
-  struct rille_node tasks;    /* rille_task.sibling: not yet ended */
-  struct rille_node pending;  /* rille_task.place: wait for a place to run */
+  struct rille_node pending;  /* rille_task_place: wait for a place to run */
   struct rille_node children; /* rille_scope.sibling: not yet ended */
   struct rille_node sibling;
   struct rille_source idle; /* fires when the last task has ended */
@@ -46,6 +44,32 @@ struct rille_scope {
   uint8_t state;
   uint8_t foreign : 1; /* the parent is not the opener's innermost scope */
 };
+
+/* The scope that a node of cancellation is of, the scope's own or its body's;
+ * NULL: it is of a task. */
+static inline struct rille_scope *
+rille_scope_at(const struct rille_cancel *node) {
+  switch ((enum rille_cancel_owner)node->owner) {
+  case RILLE_OWNER_SCOPE:
+    return RILLE_ENTRY(node, struct rille_scope, cancel);
+  case RILLE_OWNER_BODY:
+    return RILLE_ENTRY(node, struct rille_scope, body);
+  default:
+    return NULL;
+  }
+}
+
+/* The innermost scope that `task` has opened, or NULL. */
+static inline struct rille_scope *
+rille_task_block(const struct rille_task *task) {
+  return rille_scope_at(task->top);
+}
+
+/* The block below, in the opener's stack, or NULL. */
+static inline struct rille_scope *
+rille_scope_under(const struct rille_scope *block) {
+  return rille_scope_at(block->below);
+}
 
 /* Opens `scope`, in zeroed memory, under `parent` as the innermost block of
  * `opener`; `limit` and `grace` are the caller's to set before. */
@@ -75,7 +99,12 @@ void rille_scope_admit(struct rille_scope *scope, struct rille_task *task);
 /* A task has ended; used by rille_task_end. */
 void rille_scope_dismiss(struct rille_scope *scope, struct rille_task *task);
 
-/* A task was resumed for the first time. */
+/* The task of the scope that comes after `last`, in the order of their start;
+ * the first one after NULL. NULL: there is no other that has not ended. */
+struct rille_task *rille_scope_next_task(const struct rille_scope *scope,
+                                         const struct rille_task *last);
+
+/* True if no task is left in it, and no scope that is open elsewhere. */
 bool rille_scope_idle(const struct rille_scope *scope);
 
 #endif

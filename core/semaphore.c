@@ -45,7 +45,7 @@ static void serve(struct rille_semaphore *semaphore) {
   struct rille_node *node;
   if (waiter == NULL)
     return;
-  permits = &waiter->task->engine->permits;
+  permits = &waiter->task->scope->engine->permits;
   if (!rille_list_linked(&semaphore->place))
     rille_list_append(&permits->unserved, &semaphore->place);
   if (permits->serving)

@@ -29,13 +29,10 @@ enum rille_task_status {
 };
 
 struct rille_task {
-  struct rille_engine *engine;
-  struct rille_node place;   /* in engine->ready or in scope->pending */
-  struct rille_node sibling; /* in scope->tasks until it ends */
   struct rille_scope *scope; /* the owner */
-  struct rille_scope *block; /* innermost scope it has opened, or NULL */
-  struct rille_cancel own;
-  struct rille_cancel *top; /* the node its waits obey: own, or a block's */
+  struct rille_cancel own;   /* below the scope's until it ends */
+  struct rille_cancel *top;  /* the node its waits obey: own, or that of the
+                                innermost scope it has opened */
   struct rille_wait wait;
   struct rille_source ended; /* who awaits it */
   int64_t since;             /* of its last wait, ns */
@@ -58,6 +55,17 @@ struct rille_task {
 
 /* Cancellations in a row that a task may catch before it is closed. */
 #define RILLE_TASK_SWALLOWS 100
+
+/* Its node in engine->ready or in scope->pending: the one with which it waits
+ * on one source at other times, for nothing is in two of these lists. */
+static inline struct rille_node *rille_task_place(struct rille_task *task) {
+  return &task->wait.one.node;
+}
+
+/* The task of a node there. */
+static inline struct rille_task *rille_task_at(struct rille_node *place) {
+  return RILLE_ENTRY(place, struct rille_task, wait.one.node);
+}
 
 /* Makes `task`, in zeroed memory, a task of `scope` that will start in a
  * later turn: flags are the caller's to set before. */

@@ -22,9 +22,9 @@ static void link_waiter(struct rille_task *task, struct rille_waiter *waiter) {
   first = rille_list_empty(&source->waiters);
   rille_list_append(&source->waiters, &waiter->node);
   if (first && source->type->wanted != NULL)
-    source->type->wanted(task->engine, source, true);
+    source->type->wanted(task->scope->engine, source, true);
   if (source->type->moved != NULL)
-    source->type->moved(task->engine, source, true);
+    source->type->moved(task->scope->engine, source, true);
 }
 
 /* True if the source wants to hear of it. */
@@ -35,12 +35,12 @@ static bool unlink_waiter(struct rille_task *task,
     return false;
   rille_list_unlink(&waiter->node);
   if (source->type->wanted != NULL && rille_list_empty(&source->waiters))
-    source->type->wanted(task->engine, source, false);
+    source->type->wanted(task->scope->engine, source, false);
   return source->type->moved != NULL;
 }
 
 static void tell_moved(struct rille_task *task, struct rille_waiter *waiter) {
-  waiter->source->type->moved(task->engine, waiter->source, false);
+  waiter->source->type->moved(task->scope->engine, waiter->source, false);
 }
 
 /* Only when all that leave together are out: what the sources do now may
@@ -51,15 +51,15 @@ static void tell_left(struct rille_task *task, struct rille_node *left) {
     tell_moved(task, RILLE_ENTRY(node, struct rille_waiter, node));
 }
 
+static void take_out_one(struct rille_task *task, struct rille_waiter *waiter) {
+  if (unlink_waiter(task, waiter))
+    tell_moved(task, waiter);
+}
+
 /* Takes out the `count` waiters from `first` on. */
 static void take_out(struct rille_task *task, struct rille_waiter *first,
                      uint32_t count) {
   struct rille_node left;
-  if (count == 1) {
-    if (unlink_waiter(task, first))
-      tell_moved(task, first);
-    return;
-  }
   rille_list_init(&left);
   for (uint32_t i = 0; i < count; i++)
     if (unlink_waiter(task, &first[i]))
@@ -67,27 +67,34 @@ static void take_out(struct rille_task *task, struct rille_waiter *first,
   tell_left(task, &left);
 }
 
-void rille_wait_unlink(struct rille_task *task) {
+static inline void leave_sources(struct rille_task *task) {
   struct rille_wait *wait = &task->wait;
   uint32_t count = wait->count;
   wait->count = 0;
-  rille_timer_stop(task->engine, &wait->timer);
-  take_out(task, wait->waiters, count);
+  if (rille_timer_active(&wait->timer))
+    rille_timer_stop(task->scope->engine, &wait->timer);
+  if (count == 1)
+    take_out_one(task, wait->waiters);
+  else if (count > 1)
+    take_out(task, wait->waiters, count);
 }
 
-static void end_wait(struct rille_task *task, enum rille_outcome outcome) {
-  rille_wait_unlink(task);
+void rille_wait_unlink(struct rille_task *task) { leave_sources(task); }
+
+static inline void end_wait(struct rille_task *task,
+                            enum rille_outcome outcome) {
+  leave_sources(task);
   task->wait.outcome = outcome;
   rille_task_ready(task);
 }
 
-static void fire_waiter(struct rille_waiter *waiter, int event) {
+static inline void fire_waiter(struct rille_waiter *waiter, int event) {
   struct rille_task *task = waiter->task;
   struct rille_wait *wait = &task->wait;
   if (wait->flags & RILLE_WAIT_ALL) {
     wait->event += event == 0;
     if (++wait->fired < wait->count) {
-      take_out(task, waiter, 1);
+      take_out_one(task, waiter);
       return;
     }
   } else {
@@ -105,7 +112,7 @@ static struct rille_waiter *choose_waiter(struct rille_waiter *first) {
   uint32_t seen = 0;
   for (uint32_t i = 0; i < wait->count; i++)
     if (wait->waiters[i].source == first->source &&
-        rille_random(first->task->engine, ++seen) == 0)
+        rille_random(first->task->scope->engine, ++seen) == 0)
       choice = &wait->waiters[i];
   return choice;
 }
@@ -143,17 +150,17 @@ void rille_wait_start(struct rille_task *task, struct rille_waiter *waiters,
   wait->event = 0;
   wait->flags = (uint8_t)flags;
   wait->limited = 0;
-  task->since = task->engine->turn_time;
+  task->since = task->scope->engine->turn_time;
   task->status = RILLE_TASK_WAITING;
   for (uint32_t i = 0; i < count; i++)
     link_waiter(task, &waiters[i]);
   if (due != RILLE_FOREVER)
-    rille_timer_start(task->engine, &wait->timer, due, deadline_cb);
+    rille_timer_start(task->scope->engine, &wait->timer, due, deadline_cb);
 }
 
 void rille_wait_turn(struct rille_task *task) {
   task->wait.outcome = RILLE_TURN;
-  task->since = task->engine->turn_time;
+  task->since = task->scope->engine->turn_time;
   rille_task_ready(task);
 }
 
@@ -168,5 +175,5 @@ void rille_wait_limit(struct rille_task *task, int64_t due) {
   if (rille_timer_active(&wait->timer) && wait->timer.due <= due)
     return;
   wait->limited = 1;
-  rille_timer_start(task->engine, &wait->timer, due, deadline_cb);
+  rille_timer_start(task->scope->engine, &wait->timer, due, deadline_cb);
 }

@@ -79,7 +79,8 @@ struct rille_wait {
   uint8_t flags;
   uint8_t limited; /* the timer is the budget of a cleanup, not a deadline */
   struct rille_timer timer;
-  struct rille_waiter one; /* for the waits on one source */
+  struct rille_waiter one; /* for the waits on one source; its node is the
+                              task's place at other times: see task.h */
 };
 
 void rille_source_init(struct rille_source *source,

@@ -92,6 +92,21 @@ describe("the benchmarks", function()
         report.verdicts(found.verdicts, titled))
     end)
 
+    it("judge the growth of an operation beside tasks that sleep", function()
+      local beside = {id = "growth_beside_x", row = "x", kind = "growth", growth = "beside"}
+      local together = {id = "growth_together_x", row = "x", kind = "growth", growth = "together"}
+      local jobs, results = {}, {}
+      for i, row in ipairs{beside, beside, together, together} do
+        jobs[i] = {row = row, tasks = i % 2 == 1 and 10 or 1e6}
+        results[jobs[i]] = {rille = {{ops = 1, seconds = i % 2 == 1 and 1 or i}}}
+      end
+      local found = figures(jobs, results, peers)
+      assert.are.equal(1, #found.verdicts)
+      assert.is_true(found.verdicts[1].met)
+      assert.matches("| x +| +together | rille | 1%.00 s | 4%.00 s | +4%.00 ! |",
+        report.growth(found.growth, peers))
+    end)
+
     it("make a chart", function()
       local svg = chart.svg(measured(2).lines, peers, {date = "now", cpu = "A & B", cpus = 2})
       assert.matches("^<svg .*A &amp; B, 2 CPUs.*</svg>\n$", svg)
@@ -104,6 +119,18 @@ describe("the benchmarks", function()
         most_tasks = 10}
       assert.are.same({"select2", "select8"}, {jobs[1].row.id, jobs[2].row.id})
       assert.are.equal(50000, jobs[1].ops)
+    end)
+
+    it("has every row of growth beside, and those of tasks that meet together", function()
+      local ids = {}
+      for _, job in ipairs(plan.jobs{rows = "growth", divide = 10, rounds = 1, growth_rounds = 1,
+        most_tasks = 10}) do
+        ids[job.row.id] = job.row.growth
+      end
+      assert.are.equal("beside", ids.growth_beside_pingpong)
+      assert.are.equal("together", ids.growth_together_pingpong)
+      assert.are.equal("beside", ids.growth_beside_timer)
+      assert.is_nil(ids.growth_together_timer)
     end)
 
     it("fails when none matches", function()

@@ -22,16 +22,9 @@ http {
 
 -- Runs fn(port) while nginx serves the files of `dir`.
 local function with_nginx(dir, fn)
-  local port = net_helper.free_port()
   assert(rille.fs.mkdir(dir .. "/files"))
   assert(rille.fs.write_file(dir .. "/files/page", "hello"))
-  assert(rille.fs.write_file(dir .. "/nginx.conf", (config:gsub("PORT", port))))
-  local server <close> = assert(rille.process.spawn({"nginx", "-p", dir, "-c", "nginx.conf",
-    "-e", "stderr"}, {stdin = "null", stdout = "null", stderr = "null"}))
-  net_helper.wait_until(function()
-    local conn <close> = rille.net.connect("127.0.0.1", port)
-    return conn ~= nil
-  end)
+  local server <close>, port = net_helper.nginx(dir, config)
   fn(port)
   return server:pid()
 end

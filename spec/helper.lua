@@ -184,18 +184,29 @@ helper.without_luv = [[
   local rille = require "rille"
 ]]
 
---- Fails unless what takes cost(n) seconds of processor time grows as n does: the
--- least of three for 4 n against that for n.
-function helper.check_linear(cost, n)
-  local function least(count)
-    return math.min(cost(count), cost(count), cost(count))
+-- The instructions that stock Lua takes for n of the work `name`.
+local function instructions(name, n)
+  local pipe = assert(io.popen(("valgrind --tool=callgrind --callgrind-out-file=/dev/null "
+    .. "lua5.4 spec/growth.lua '%s' %d 2>&1 </dev/null"):format(name, n)))
+  local output = pipe:read "a"
+  local ok = pipe:close()
+  return tonumber(ok and output:match "Collected : (%d+)") or error(output, 0)
+end
+
+--- Why instructions can't be counted here, or nil.
+helper.uncounted = (os.getenv "LD_PRELOAD" or "") ~= "" and "a sanitizer's runtime is loaded"
+  or not os.execute "command -v valgrind >/dev/null" and "valgrind is not installed" or nil
+
+--- Fails unless what takes the work `name` of spec/growth.lua grows as n does:
+-- 2 n more must take about twice what n more take. Returns how many times.
+function helper.check_linear(name, n)
+  local one, two, four = instructions(name, n), instructions(name, 2 * n), instructions(name, 4 * n)
+  local ratio = (four - two) / (two - one)
+  if ratio > 2.25 then
+    error(("%s: %d, %d and %d take %d, %d and %d instructions"):format(name, n, 2 * n, 4 * n, one,
+      two, four), 2)
   end
-  local ratio
-  for _ = 1, 3 do
-    ratio = least(4 * n) / least(n)
-    if ratio < 9 then return end -- 4 where each takes as long as before
-  end
-  error(("four times as many take %.1f times as long"):format(ratio), 2)
+  return ratio
 end
 
 --- Finds where `text` stands in the file `name`: "name:line".

@@ -8,6 +8,9 @@ local net, http = rille.net, require "rille.http"
 
 local M = {}
 
+--- A URL whose host does not exist; no name server is asked for it.
+M.no_host = "http://no-such..host/"
+
 --- Runs fn(client, scope, dir) on the real clock, with a client of its own that
 -- is closed afterwards, and the scope with its servers cancelled.
 function M.run(fn, opts)
@@ -113,14 +116,15 @@ function M.half()
   end)
 end
 
---- Sends the head, and after some seconds "late".
-function M.late(seconds)
+--- Sends the head, and "late" once the event that is returned with the URL is set.
+function M.late()
+  local event = rille.event()
   return M.listen(function(conn)
     M.read_request(conn)
     conn:write "HTTP/1.1 200 OK\r\n\r\n"
-    rille.sleep(seconds)
+    event:wait()
     conn:write "late"
-  end)
+  end), event
 end
 
 --- Answers "x" when the channel `gate` gives something. Returns the URL, gate, a

@@ -9,29 +9,23 @@ local has_nginx = os.execute "command -v nginx >/dev/null 2>&1"
 
 -- Makes `dir`/NAME.pem and .key: a certificate for `host`, signed by itself.
 local function certificate(dir, name, host)
-  local done = assert(rille.process.run({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
-    "-days", "2", "-subj", "/CN=" .. host, "-addext", "subjectAltName=" .. host,
-    "-keyout", name .. ".key", "-out", name .. ".pem"}, {cwd = dir, stderr = "capture"}))
+  local done = assert(rille.process.run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=" .. host,
+    "-addext", "subjectAltName=" .. host, "-keyout", name .. ".key", "-out", name .. ".pem"},
+    {cwd = dir, stderr = "capture"}))
   assert(done.status == 0, done.stderr)
   return dir .. "/" .. name .. ".pem"
 end
 
--- Waits until something listens on a port.
-local function await_port(port)
-  h.wait_until(function()
-    local conn <close> = rille.net.connect("127.0.0.1", port)
-    return conn ~= nil
-  end)
-end
-
 -- Runs fn(url, ca) with an HTTPS server that answers every path with its
--- status page, whose certificate is for `host`.
-local function with_server(client, dir, host, fn)
-  local ca, port = certificate(dir, "server", host), net_helper.free_port()
-  local _ <close> = assert(rille.process.spawn({"openssl", "s_server", "-accept",
-    "127.0.0.1:" .. port, "-cert", "server.pem", "-key", "server.key", "-www", "-quiet"},
-    {cwd = dir, stdout = "null", stderr = "null", stdin = "null"}))
-  await_port(port)
+-- status page, whose certificate is for `host`. More arguments are openssl's.
+local function with_server(client, dir, host, fn, ...)
+  local ca, more = certificate(dir, "server", host), {...}
+  local _ <close>, port = net_helper.serving(function(port)
+    return rille.process.spawn({"openssl", "s_server", "-accept", "127.0.0.1:" .. port, "-cert",
+      "server.pem", "-key", "server.key", "-www", "-quiet", table.unpack(more)},
+      {cwd = dir, stdout = "null", stderr = "null", stdin = "null"})
+  end)
   fn(("https://127.0.0.1:%d/"):format(port), ca, client)
 end
 
@@ -53,6 +47,31 @@ describe("https", function()
         local r <close> = assert(client:get(url, {ca_file = ca, stream = true}))
         assert.matches("s_server", r.body:read_all())
       end)
+    end)
+  end)
+
+  it("works with a directory of authorities", function()
+    h.run(function(client, _, dir)
+      with_server(client, dir, "IP:127.0.0.1", function(url)
+        assert(rille.fs.mkdir(dir .. "/authorities"))
+        helper.refused("tls", client:get(url, {ca_path = dir .. "/authorities"}))
+        assert(rille.fs.copy(dir .. "/server.pem", dir .. "/authorities/server.pem"))
+        assert(rille.process.run({"openssl", "rehash", dir .. "/authorities"}, {check = true}))
+        assert.equal(200, assert(client:get(url, {ca_path = dir .. "/authorities"})).status)
+      end)
+    end)
+  end)
+
+  it("shows the client's own certificate to a server that wants one", function()
+    h.run(function(client, _, dir)
+      local own = certificate(dir, "client", "DNS:client.example")
+      with_server(client, dir, "IP:127.0.0.1", function(url, ca)
+        local opts = {ca_file = ca, cert_file = own, key_file = dir .. "/client.key"}
+        assert.equal(200, assert(client:get(url, opts)).status)
+        helper.refused("tls", client:get(url, {ca_file = ca, cert_file = own,
+          key_file = dir .. "/server.key"}))
+        assert.is_nil((client:get(url, {ca_file = ca})))
+      end, "-Verify", "1", "-verify_return_error", "-CAfile", own)
     end)
   end)
 
@@ -124,13 +143,10 @@ http {
 
 -- Runs fn(url, ca, dir) with nginx, which has HTTP/2 over TLS.
 local function with_nginx(dir, fn)
-  local ca, port = certificate(dir, "server", "IP:127.0.0.1"), net_helper.free_port()
+  local ca = certificate(dir, "server", "IP:127.0.0.1")
   assert(rille.fs.mkdir(dir .. "/files"))
   assert(rille.fs.write_file(dir .. "/files/page", ("hello "):rep(10000)))
-  assert(rille.fs.write_file(dir .. "/nginx.conf", (config:gsub("PORT", port))))
-  local server <close> = assert(rille.process.spawn({"nginx", "-p", dir, "-c", "nginx.conf",
-    "-e", "stderr"}, {stdin = "null", stdout = "null", stderr = "null"}))
-  await_port(port)
+  local server <close>, port = net_helper.nginx(dir, config)
   fn(("https://127.0.0.1:%d/"):format(port), ca, server)
 end
 

@@ -3,6 +3,8 @@
 local rille = require "rille"
 local net_helper = require "spec.net_helper"
 
+local helper = require "spec.helper"
+
 local http, net = rille.http, rille.net
 
 local M = {run = net_helper.run, wait_until = net_helper.wait_until}
@@ -17,6 +19,31 @@ end
 function M.connect(server)
   return assert(net.connect("127.0.0.1", server:port()))
 end
+
+-- The function in the upvalues of `fn`, or in theirs, that has the upvalue `wanted`,
+-- and its number.
+local function find_upvalue(fn, wanted, seen)
+  seen[fn] = true
+  for i = 1, 60 do
+    local name, value = debug.getupvalue(fn, i)
+    if name == wanted then return fn, i end
+    local inner, at
+    if type(value) == "function" and debug.getinfo(value, "S").source:find "http_connection"
+      and not seen[value] then
+      inner, at = find_upvalue(value, wanted, seen)
+    end
+    if inner then return inner, at end
+  end
+end
+
+--- Sets for how many seconds a server listens to a client that it has refused.
+function M.linger(seconds)
+  local serve = helper.core().load "rille.http_connection".serve
+  local fn, i = find_upvalue(serve, "LINGER", {})
+  debug.setupvalue(fn, i, seconds)
+end
+
+M.linger(100) -- or a machine that stalls for one would reset connections
 
 --- The bytes of a head of these lines.
 function M.head(...)

@@ -23,7 +23,7 @@ describe("a handler that fails", function()
       end)
     end)
     assert.equal(failure() .. h.plain "good", got)
-    assert.matches("^rille: http 127%.0%.0%.1:%d+: a handler failed: ", text)
+    assert.matches("^rille: http 127%.0%.0%.1:%d+: GET /bad: a handler failed: ", text)
     assert.matches("attempt to add a 'string'", text)
     assert.matches("stack traceback", text)
     assert.is_nil(got:find "attempt")
@@ -166,19 +166,20 @@ describe("a handler that fails", function()
   end)
 end)
 
-describe("a client that goes away", function()
-  -- Connects, says `bytes`, waits until ready(stats), and resets the connection.
-  local function reset(server, bytes, ready)
-    local handle, connected = rille.uv().new_tcp(), rille.event()
-    handle:connect("127.0.0.1", server:port(), function() connected:set() end)
-    connected:wait()
-    if bytes then handle:write(bytes) end
-    h.wait_until(function() return ready(server:stats()) end)
-    handle:close_reset()
-  end
+-- Connects, says `bytes`, waits until ready(stats), and resets the connection.
+local function reset(server, bytes, ready)
+  local handle, connected = rille.uv().new_tcp(), rille.event()
+  handle:connect("127.0.0.1", server:port(), function() connected:set() end)
+  connected:wait()
+  if bytes then handle:write(bytes) end
+  h.wait_until(function() return ready(server:stats()) end)
+  handle:close_reset()
+end
 
-  local function active(stats) return stats.active == 1 end
-  local function busy(stats) return stats.busy == 1 end
+local function active(stats) return stats.active == 1 end
+local function busy(stats) return stats.busy == 1 end
+
+describe("a client that goes away", function()
   local function served(stats) return stats.requests == 1 and stats.busy == 0 end
 
   it("is no failure, in whatever state", function()
@@ -215,6 +216,83 @@ describe("a client that goes away", function()
           reset(server, asked "/gone", function(stats) return stats.requests > before end)
         end
       end
+    end)
+  end)
+end)
+
+describe("request:gone", function()
+  -- Serves one request of a client that then does leave(conn); returns whether
+  -- it had gone before, and what a select has told of it.
+  local function told(leave)
+    return h.run(function()
+      local asked_for, answer = rille.event(), rille.channel(1)
+      local server <close> = h.serve(function(req)
+        local before = req:gone():is_closed()
+        asked_for:set()
+        answer:send{before, (rille.select({{req:gone()}}, {timeout = 60}))}
+        return "x"
+      end)
+      local conn <close> = h.connect(server)
+      conn:write(h.get)
+      asked_for:wait()
+      leave(conn)
+      return answer:recv()
+    end)
+  end
+
+  it("tells of a client that closes", function()
+    assert.same({false, 1}, told(function(conn) conn:close() end))
+  end)
+
+  it("tells of one that closes its own side, which still gets its answer", function()
+    assert.same({false, 1}, told(function(conn)
+      conn:shutdown()
+      assert.equal(h.plain "x", h.undated((conn:read_all())))
+    end))
+  end)
+
+  it("tells of one that is reset", function()
+    h.run(function()
+      local gone = rille.event()
+      local server <close> = h.serve(function(req)
+        rille.select{{req:gone()}}
+        gone:set()
+        return "x"
+      end)
+      reset(server, h.get, busy)
+      gone:wait()
+    end)
+  end)
+
+  it("tells of what comes after requests that were sent at once", function()
+    h.run(function()
+      local closed = {}
+      local server <close> = h.serve(function(req)
+        local gone = req:gone()
+        if req.path == "/last" then rille.select{{gone}} end
+        closed[#closed + 1] = gone:is_closed()
+        return "x"
+      end)
+      local conn <close> = h.connect(server)
+      conn:write(h.get .. h.get .. asked "/last")
+      h.wait_until(function() return server:stats().requests == 3 end)
+      assert.same({false, false}, closed)
+      conn:close()
+      h.wait_until(function() return #closed == 3 end)
+      assert.is_true(closed[3])
+    end)
+  end)
+
+  it("ends a stream that waits for news", function()
+    h.run(function()
+      local server <close> = h.serve(function(req)
+        return {body = function()
+          rille.select{{req:gone()}}
+          return nil
+        end}
+      end)
+      reset(server, h.get, busy)
+      h.wait_until(function() return server:stats().active == 0 end)
     end)
   end)
 end)

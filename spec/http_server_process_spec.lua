@@ -46,13 +46,13 @@ describe("rille.http.serve", function()
       end)]], "ulimit -n 60;")
   end)
 
-  it("serves 1000 connections at once", function()
-    prints("1000 connections, 3000 answers\n0 left\n", [[
+  it("serves 400 connections at once", function()
+    prints("400 connections, 1200 answers\n0 left\n", [[
       rille.run(function()
         local server <close> = http.serve("127.0.0.1", 0, function(req) return req.path end,
           {header_timeout = 500, idle_timeout = 500})
         local conns, n = {}, 0
-        for i = 1, 1000 do conns[i] = assert(net.connect("127.0.0.1", server:port())) end
+        for i = 1, 400 do conns[i] = assert(net.connect("127.0.0.1", server:port())) end
         for round = 1, 3 do
           for i, conn in ipairs(conns) do
             conn:write(("GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"):format(i))
@@ -65,7 +65,7 @@ describe("rille.http.serve", function()
         server:close()
         for _, conn in ipairs(conns) do assert(conn:read_all() == "") end
         print(server:stats().active .. " left")
-      end)]], "ulimit -n 4000;")
+      end)]], "ulimit -n 1000;")
   end)
 
   it("leaves nothing when the Lua state ends with connections open", function()
@@ -90,7 +90,7 @@ describe("rille.http.serve", function()
         print(conn:read_all():match "[^\r]*")
       end)]]
     assert.equal(0, status)
-    assert.matches("^rille: http 127%.0%.0%.1:%d+: a handler failed: bug\nstack traceback:", output)
+    assert.matches("^rille: http [%d.:]+: GET /: a handler failed: bug\nstack traceback:", output)
     assert.matches("HTTP/1.1 500 Internal Server Error\n$", output)
   end)
 end)

@@ -5,7 +5,7 @@ local rille = require "rille"
 local helper = require "spec.helper"
 local net_helper = require "spec.net_helper"
 
-local pair = net_helper.pair
+local pair, raw_pair, wait_until = net_helper.pair, net_helper.raw_pair, net_helper.wait_until
 
 -- Sends the bytes of `text` one by one.
 local function drip(stream, text)
@@ -17,12 +17,11 @@ end
 
 describe("a byte stream", function()
   it("reset half way fails in the read, and keeps what came before", function()
-    pair(function(a, b, s)
+    raw_pair(function(raw, b, s)
+      raw:write "xabc"
+      assert.equal("x", b:read(1))
       local reader = s:task(function() return b:read(10) end)
-      b:write("unread, so that closing resets")
-      a:write("abc")
-      rille.sleep(0.005)
-      a:close()
+      raw:close_reset()
       assert.equal("ECONNRESET", helper.refused("io", reader:await()).code)
       assert.equal("abc", b:read())
       assert.equal("ECONNRESET", helper.refused("io", b:read()).code)
@@ -30,15 +29,14 @@ describe("a byte stream", function()
   end)
 
   it("reset half way of a line raises in a loop over lines", function()
-    pair(function(a, b, s)
+    raw_pair(function(raw, b, s)
       local lines = {}
       local reader = s:task(function()
         for line in b:lines() do lines[#lines + 1] = line end
       end)
-      b:write("unread")
-      a:write("one\ntwo\nthr")
-      rille.sleep(0.005)
-      a:close()
+      raw:write "one\ntwo\nthr"
+      wait_until(function() return #lines == 2 end)
+      raw:close_reset()
       helper.refused("io", reader:await())
       assert.same({"one", "two"}, lines)
     end)

@@ -4,17 +4,20 @@ local rille = require "rille"
 local helper = require "spec.helper"
 local net_helper = require "spec.net_helper"
 
-local pair = net_helper.pair
+local pair, raw_pair, wait_until = net_helper.pair, net_helper.raw_pair, net_helper.wait_until
 
 -- More than the kernel's buffers of a connection take.
 local BIG = 16 * 1024 * 1024
 
--- Lets `b` see that its connection was reset.
-local function break_connection(a, b)
-  b:write("unread")
-  rille.sleep(0.005)
-  a:close()
+-- Resets a connection, and lets `b` see that.
+local function break_connection(raw, b)
+  raw:close_reset()
   helper.refused("io", b:read())
+end
+
+-- Waits until the kernel takes no more of what `stream` writes.
+local function stuck(stream)
+  wait_until(function() return stream:stats().writing > 0 end)
 end
 
 describe("a byte stream", function()
@@ -37,9 +40,8 @@ describe("a byte stream", function()
     it("suspends while the other side does not read", function()
       pair(function(a, b, s)
         local writer = s:task(function() return a:write(("x"):rep(BIG)) end)
-        rille.sleep(0.02)
+        stuck(a)
         assert.equal("waiting", writer:status())
-        assert.is_true(a:stats().writing > 0)
         assert.equal(BIG, #b:read(BIG))
         assert.is_true(writer:await())
         assert.equal(0, a:stats().writing)
@@ -50,10 +52,9 @@ describe("a byte stream", function()
       pair(function(a, b, s)
         local writer = s:task(function() return a:write(("x"):rep(BIG)) end)
         b:read(1)
-        rille.sleep(0.02)
-        local stats = b:stats()
-        assert.is_true(stats.paused)
-        assert.is_true(stats.buffered < 1024 * 1024)
+        wait_until(function() return b:stats().paused end)
+        for _ = 1, 5 do rille.sleep(0.001) end
+        assert.is_true(b:stats().buffered < 1024 * 1024)
         writer:cancel()
       end)
     end)
@@ -88,8 +89,8 @@ describe("a byte stream", function()
     end)
 
     it("to a connection that was reset returns io", function()
-      pair(function(a, b)
-        break_connection(a, b)
+      raw_pair(function(raw, b)
+        break_connection(raw, b)
         local err = helper.refused("io", b:write("more"))
         assert.matches("^E%u+$", err.code)
         assert.equal("EPIPE", helper.refused("io", b:write("more")).code)
@@ -97,10 +98,10 @@ describe("a byte stream", function()
     end)
 
     it("returns io when the connection is reset while it waits", function()
-      pair(function(a, b, s)
+      raw_pair(function(raw, b, s)
         local writer = s:task(function() return b:write(("x"):rep(BIG)) end)
-        rille.sleep(0.01)
-        a:close()
+        stuck(b)
+        raw:close_reset()
         local err = helper.refused("io", writer:await())
         assert.truthy(err.code == "ECONNRESET" or err.code == "EPIPE")
       end)
@@ -133,8 +134,8 @@ describe("a byte stream", function()
     end)
 
     it("of a connection that is gone returns io", function()
-      pair(function(a, b)
-        break_connection(a, b)
+      raw_pair(function(raw, b)
+        break_connection(raw, b)
         helper.refused("io", b:shutdown())
       end)
     end)
@@ -153,7 +154,7 @@ describe("a byte stream", function()
     it("wakes who writes", function()
       pair(function(a, _, s)
         local writer = s:task(function() return a:write(("x"):rep(BIG)) end)
-        rille.sleep(0.01)
+        stuck(a)
         a:close()
         helper.refused("closed", writer:await())
       end)

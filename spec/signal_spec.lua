@@ -107,9 +107,9 @@ describe("rille.signal", function()
   it("is no deadlock for who waits on it, though all tasks wait", function()
     local output = sys.shell [[
       $RILLE -e 'local s <close> = rille.signal "usr1" print "ready" io.stdout:flush()
-        print(s:recv())' >/tmp/rille-out.$$ &
-      while ! test -s /tmp/rille-out.$$; do sleep 0.01; done
-      kill -USR1 $!; wait $!; cat /tmp/rille-out.$$; rm /tmp/rille-out.$$]]
+        print(s:recv())' >$DIR/out &
+      while ! test -s $DIR/out; do sleep 0.01; done
+      kill -USR1 $!; wait $!; cat $DIR/out]]
     assert.equal("ready\nsigusr1\n", output)
   end)
 
@@ -157,11 +157,11 @@ describe("the binary's own signals", function()
   it("are the script's while it watches them, and the binary's again after", function()
     local output = sys.shell [[
       $RILLE -e 'local s = rille.signal "int" print "ready" io.stdout:flush() print(s:recv())
-        s:close() print "closed" io.stdout:flush() rille.sleep(100)' >/tmp/rille-out.$$ 2>&1 &
-      while ! grep -q ready /tmp/rille-out.$$; do sleep 0.01; done
+        s:close() print "closed" io.stdout:flush() rille.sleep(100)' >$DIR/out 2>&1 &
+      while ! grep -q ready $DIR/out; do sleep 0.01; done
       kill -INT $!
-      while ! grep -q closed /tmp/rille-out.$$; do sleep 0.01; done
-      kill -INT $!; wait $!; echo $?; cat /tmp/rille-out.$$; rm /tmp/rille-out.$$]]
+      while ! grep -q closed $DIR/out; do sleep 0.01; done
+      kill -INT $!; wait $!; echo $?; cat $DIR/out]]
     assert.equal("130\nready\nsigint\nclosed\nrille: interrupted by SIGINT\n", output)
   end)
 

@@ -45,32 +45,33 @@ describe("rille.stdin", function()
 
   it("lets the other tasks run meanwhile", function()
     assert.equal("other\nline\n", sys.shell [[
-      (sleep 0.05; echo line) | $RILLE -e '
-        rille.root():go(function() print "other" end)
+      (while ! test -e $DIR/go; do sleep 0.01; done; echo line) | $RILLE -e '
+        rille.root():go(function()
+          print "other"
+          rille.fs.write_file(os.getenv "DIR" .. "/go", "")
+        end)
         print(rille.stdin:read "l")']])
   end)
 
   it("obeys a deadline, and loses nothing by it", function()
     assert.equal("nil\ttimeout\nhalf line\n", sys.shell [[
-      go=/tmp/rille-go.$$
-      (printf "half "; while ! test -e $go; do sleep 0.01; done; echo line) | GO=$go $RILLE -e '
+      (printf "half "; while ! test -e $DIR/go; do sleep 0.01; done; echo line) | $RILLE -e '
         local _, err = rille.timeout(0.1, function() return rille.stdin:read "l" end)
         print(nil, err.kind)
-        rille.fs.write_file(os.getenv "GO", "")
-        print(rille.stdin:read "l")'; rm $go]])
+        rille.fs.write_file(os.getenv "DIR" .. "/go", "")
+        print(rille.stdin:read "l")']])
   end)
 
   it("leaves no handle, and what it has not read to io.read", function()
     assert.equal("0\none\ntwo\n", sys.shell [[
-      go=/tmp/rille-go.$$
-      (echo one; while ! test -e $go; do sleep 0.01; done; echo two) | GO=$go $RILLE -e '
+      (echo one; while ! test -e $DIR/go; do sleep 0.01; done; echo two) | $RILLE -e '
         local before = #rille.testing.leaks()
         local line = rille.stdin:read "l"
         rille.yield()
         print(#rille.testing.leaks() - before)
         print(line)
-        rille.fs.write_file(os.getenv "GO", "")
-        print(io.read "l")'; rm $go]])
+        rille.fs.write_file(os.getenv "DIR" .. "/go", "")
+        print(io.read "l")']])
   end)
 
   it("gives each of several readers a line", function()
@@ -85,26 +86,29 @@ describe("rille.stdin", function()
 
   it("is a case of a select, and keeps what comes after another case", function()
     assert.equal("2\ttick\n1\tone\none\n1\tnil\tclosed\n", sys.shell [[
-      go=/tmp/rille-go.$$
-      (while ! test -e $go; do sleep 0.01; done; echo one; sleep 0.1; echo one) | GO=$go $RILLE -e '
+      await() { while ! test -e $DIR/$1; do sleep 0.01; done; }
+      (await go; echo one; await more; echo one) | $RILLE -e '
+        local function tell(name) rille.fs.write_file(os.getenv "DIR" .. "/" .. name, "") end
         print(rille.select{{rille.stdin}, {rille.after(0.01), function() return "tick" end}})
-        rille.fs.write_file(os.getenv "GO", "")
+        tell "go"
         print(1, select(2, rille.select{{rille.stdin}}):sub(1, -2))
+        tell "more"
         rille.select({{rille.stdin}}, {timeout = 0})
         print(rille.stdin:read "l")
         local i, piece, err = rille.select{{rille.stdin}}
-        print(i, piece, err.kind)'; rm $go]])
+        print(i, piece, err.kind)']])
   end)
 
   it("gives each of several selects a piece", function()
     assert.equal("one two\n", sys.shell [[
-      (echo one; sleep 0.1; echo two) | $RILLE -e '
+      (echo one; while ! test -e $DIR/go; do sleep 0.01; done; echo two) | $RILLE -e '
         local got = {}
         rille.scope(function(s)
           for _ = 1, 2 do
             s:go(function()
               local _, piece = rille.select{{rille.stdin}}
               got[#got + 1] = piece:sub(1, -2)
+              rille.fs.write_file(os.getenv "DIR" .. "/go", "")
             end)
           end
         end)
@@ -119,15 +123,15 @@ describe("rille.stdin", function()
   it("can be read by a line of the REPL, and not by others while it prompts", function()
     -- Each line is typed when the one before it has been answered.
     local output = sys.shell [[
-      dir=$(mktemp -d); mkfifo $dir/in; : >$dir/out
-      $RILLE -i <$dir/in >>$dir/out 2>&1 &
-      exec 3>$dir/in
-      type() { echo "$1" >&3; while ! grep -q "$2" $dir/out; do sleep 0.01; done; }
+      mkfifo $DIR/in; : >$DIR/out
+      $RILLE -i <$DIR/in >>$DIR/out 2>&1 &
+      exec 3>$DIR/in
+      type() { echo "$1" >&3; while ! grep -q "$2" $DIR/out; do sleep 0.01; done; }
       type 'print "asking" io.stdout:flush() print("got " .. rille.stdin:read("l"))' asking
       type 'a line' 'got a line'
       type 's = rille.root():task(function() return rille.stdin:read("l") end)' ''
       type 'print("refused " .. select(2, s:await()).kind)' refused
-      exec 3>&-; wait; cat $dir/out; rm -r $dir]]
+      exec 3>&-; wait; cat $DIR/out]]
     assert.matches("got a line", output)
     assert.matches("refused invalid", output)
   end)
@@ -150,8 +154,12 @@ describe("rille.tty", function()
 
   it("reads lines typed at one", function()
     local output = sys.shell [[
-      (sleep 0.2; echo typed) | script -qec "$RILLE -e 'print(rille.stdin:read(\"l\"):upper())'" \
-        /dev/null]]
+      cat >$DIR/script <<END
+        rille.fs.write_file("$DIR/go", "")
+        print(rille.stdin:read "l":upper())
+END
+      (while ! test -e $DIR/go; do sleep 0.01; done; echo typed) |
+        script -qec "$RILLE -l rille $DIR/script" /dev/null]]
     assert.matches("TYPED", output)
   end)
 

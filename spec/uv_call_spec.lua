@@ -1,6 +1,7 @@
 -- uv_call_spec.lua - luv's functions as calls that suspend.
 local rille = require "rille"
 local helper = require "spec.helper"
+local net_helper = require "spec.net_helper"
 
 local uv = rille.uv()
 
@@ -32,8 +33,8 @@ describe("uv_call", function()
 
   it("has a text for a name that luv gives alone", function()
     run(function()
-      local tcp = uv.new_tcp()
-      local err = helper.refused("io", rille.uv_call(tcp.connect, tcp, "127.0.0.1", 1))
+      local tcp, refusing <close> = uv.new_tcp(), net_helper.refusing()
+      local err = helper.refused("io", rille.uv_call(tcp.connect, tcp, "127.0.0.1", refusing.port))
       tcp:close()
       assert.same({"ECONNREFUSED", "connection refused (ECONNREFUSED)"}, {err.code, err.message})
     end)

@@ -52,22 +52,32 @@ static int push_kept(lua_State *L, const struct rl_await *await) {
   return await->count;
 }
 
+/* The cancel function has run. If it has left the scope that was cancelled,
+ * what is raised is still at 4. */
 static int undone_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
   (void)status, (void)ctx;
-  return rl_raise_cancellation(L, rl_engine(L));
+  if (engine->core.current->top->by != NULL)
+    return rl_raise_cancellation(L, engine);
+  lua_settop(L, 4);
+  return lua_error(L);
 }
 
 /* The wait is over: 1 start, 2 operation, 3 cancel function, results. */
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
   struct rl_await *await = lua_touserdata(L, 2);
   (void)status;
-  if (rl_outcome(L, rl_engine(L), ctx, await_k) != RILLE_CANCELLED)
+  if (rl_outcome(L, engine, ctx, await_k) != RILLE_CANCELLED)
     return await->count;
   await->done = true;
-  if (!lua_isnil(L, 3)) {
-    lua_settop(L, 3);
-    lua_callk(L, 0, 0, 0, undone_k);
-  }
+  if (lua_isnil(L, 3))
+    return rl_raise_cancellation(L, engine);
+  lua_settop(L, 3);
+  engine->core.current->top->by->delivered = 1;
+  rl_push_cancellation(L, engine, engine->core.current->top->by);
+  lua_pushvalue(L, 3);
+  lua_callk(L, 0, 0, 0, undone_k);
   return undone_k(L, LUA_OK, 0);
 }
 

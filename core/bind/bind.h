@@ -63,16 +63,16 @@ extern const struct rl_type rl_engine_type, rl_task_type, rl_scope_type,
 
 /* User values of the engine. */
 enum rl_engine_slot {
-  RL_THREADS = 1, /* index -> coroutine, all there are */
-  RL_TASKS,       /* the same index -> the task that runs in it, or false */
-  RL_OWNED,       /* address -> true: coroutines that the engine resumes */
-  RL_SCOPES,      /* address -> scope, the open ones */
-  RL_HELD,        /* number of a hold -> the lock, or false */
-  RL_LUA,         /* what the Lua part offers to the C part */
-  RL_MODULE,      /* what `require "rille"` returns */
-  RL_REPORT,      /* how the last run failed, or nil */
-  RL_HOLDS,       /* the memory of the holds */
-  RL_TRANSFERS,   /* address -> transfer, those that libcurl knows */
+  RL_OWNED = 1, /* address -> coroutine, those that only the engine may
+                   resume: all that run tasks, and generators that wait */
+  RL_TASKS,     /* index of its coroutine -> the live task, or false */
+  RL_SCOPES,    /* address -> scope, the open ones */
+  RL_HELD,      /* number of a hold -> the lock, or false */
+  RL_LUA,       /* what the Lua part offers to the C part */
+  RL_MODULE,    /* what `require "rille"` returns */
+  RL_REPORT,    /* how the last run failed, or nil */
+  RL_HOLDS,     /* the memory of the holds */
+  RL_TRANSFERS, /* address -> transfer, those that libcurl knows */
   RL_ERROR_META,
   RL_TASK_META,
   RL_SCOPE_META,
@@ -106,7 +106,7 @@ enum rl_engine_slot {
 /* A coroutine that can run tasks, one after the other. */
 struct rl_thread {
   lua_State *L;
-  int index; /* in RL_THREADS and RL_TASKS */
+  int index; /* in RL_TASKS */
 };
 
 /* A C function that protects a call, and where in its frame it keeps the
@@ -158,11 +158,10 @@ struct rl_engine {
 /* User values of a task. */
 enum rl_task_slot {
   RL_TASK_SCOPE = 1,
-  RL_TASK_SITE,   /* the file that started it */
-  RL_TASK_INFO,   /* nil, or {name=, cancelled=, noted=, trace=} */
+  RL_TASK_INFO,   /* the file that started it, or nil; as `site` of {name=,
+                     cancelled=, noted=, trace=} if there is more to keep */
   RL_TASK_RESULT, /* the result; a list if several; the error if it failed */
-  RL_TASK_WAITER, /* the coroutine that waits, when that is a generator */
-  RL_TASK_SLOTS = RL_TASK_WAITER
+  RL_TASK_SLOTS = RL_TASK_RESULT
 };
 
 struct rl_task {
@@ -170,13 +169,15 @@ struct rl_task {
   struct rille_task core;
   struct rl_thread thread;
   lua_State *waiting; /* the coroutine in which it is parked, or NULL */
-  int top;            /* the height of its stack there */
-  int results;        /* how many; RL_NO_MEMORY when they could not be kept */
-  int line;           /* where it was started; 0: unknown */
-  bool doomed;        /* to be closed for good */
-  bool misused;       /* it yielded a value that is not the engine's */
-  bool main;          /* its failure is for rille.run to raise */
-  bool traced;        /* its end is told: see trace.c */
+  union {
+    int top;     /* of one that is parked: the height of its stack there */
+    int results; /* of one that has ended: how many; RL_NO_MEMORY when they
+                    could not be kept */
+  };
+  unsigned line : 29;  /* where it was started; 0: unknown */
+  unsigned doomed : 1; /* to be closed for good */
+  unsigned main : 1;   /* its failure is for rille.run to raise */
+  unsigned traced : 1; /* its end is told: see trace.c */
 };
 
 #define RL_NO_MEMORY (-1)
@@ -352,9 +353,13 @@ void rl_thread_kill(struct rl_engine *engine, struct rl_task *task);
 /* True if only the engine may resume the suspended coroutine `co`. */
 bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co);
 
-/* Notes that, or forgets it. */
+/* Notes that, which keeps `co` alive; or forgets it. Only the first raises,
+ * for lack of memory, and not if it was noted. */
 void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
                   bool owned);
+
+/* The coroutine in which `co` waits because it has resumed it, or NULL. */
+lua_State *rl_resumed_by(lua_State *co);
 
 /* The live task that runs in or waits in coroutine `co`, or NULL. */
 struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co);
@@ -365,7 +370,7 @@ void rl_thread_resume(struct rille_task *task);
 /* Makes the engine at the top of the stack ready to have coroutines. */
 void rl_thread_open(lua_State *L);
 
-/* task.c */
+/* task_life.c */
 
 struct rl_spawn {
   struct rl_scope *scope;
@@ -392,11 +397,17 @@ void rl_task_lose(struct rl_engine *engine, struct rl_task *task,
 /* A task that was cancelled before it started. */
 void rl_task_skip(struct rl_engine *engine, struct rl_task *task);
 
+/* task.c */
+
 /* Pushes the userdata of a live task. */
 void rl_push_task(lua_State *L, struct rl_engine *engine, struct rl_task *task);
 
 /* Pushes the info table of the task at `index`; made if there is none. */
 void rl_push_task_info(lua_State *L, int index);
+
+/* Pushes where the task at `index` was started, ", started at file:line"; or
+ * "", if that was no line of Lua. */
+void rl_push_task_site(lua_State *L, int index);
 
 /* Pushes the name of the task at `index`. */
 const char *rl_push_task_name(lua_State *L, int index);
@@ -428,18 +439,11 @@ struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
 
-/* Cancels and ends the innermost block scope of `task`, which cannot leave it
- * as it should; its tasks are left to themselves. Needs no memory. */
-void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
-
 /* A failure of the scope, and no memory to say which. Needs none. */
 void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core);
 
 /* Gives the scope at `index` the reason at `reason`, if it has none yet. */
 void rl_scope_set_reason(lua_State *L, int index, int reason);
-
-/* Pushes the function `name` of the Lua part rille.layers. */
-void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
 
 /* Takes a failure, at `error`, with its text for people at `trace`, into the
  * list of the scope at `index`. */
@@ -448,6 +452,20 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 /* The same, and cancels the scope unless it goes on after errors. */
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
+
+/* The scope at 1, which has not ended; else raises. */
+struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
+
+/* start.c */
+
+/* Pushes the function `name` of the Lua part rille.layers. */
+void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
+
+/* leave.c */
+
+/* Cancels and ends the innermost block scope of `task`, which cannot leave it
+ * as it should; its tasks are left to themselves. Needs no memory. */
+void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
 
 /* trace.c: telling tracers, where there is one */
 
@@ -473,7 +491,47 @@ void rl_trace_seed(struct rl_engine *engine, bool seeded, uint64_t seed);
 /* Pushes the tree of scopes and tasks as text. */
 void rl_push_dump(lua_State *L, struct rl_engine *engine);
 
-/* Each opens its type: the module is at -2, the engine at -1. */
+/* curl.c */
+
+/* Closes what the HTTP client of the engine has open. Never raises. */
+void rl_curl_close(struct rl_engine *engine);
+
+/* library.c */
+
+/* A shared library that is used only if it is there. `functions` are the names
+ * of what is called in it, in the order of the caller's struct of pointers,
+ * with NULL at the end. */
+struct rl_library {
+  const char *name;
+  const char *file;
+  const char *package;
+  const char *const *functions;
+};
+
+/* Loads the library and fills the struct of pointers `functions`; raises, with
+ * the name of the package, when that cannot be. */
+void rl_load_library(lua_State *L, const struct rl_library *wanted,
+                     void *functions);
+
+/* Raises if no file can be opened at all: then nothing that was not found is
+ * known to be missing. */
+void rl_check_descriptors(lua_State *L, const char *name);
+
+/* luv.c */
+
+/* The loop for an engine that is given none: that of a luv which was loaded
+ * before, or the one that luv was left with by the last engine; or NULL. */
+uv_loop_t *rl_luv_loop(lua_State *L);
+
+/* The engine has been opened: a luv that another engine had on its loop comes
+ * along. */
+void rl_luv_follow(lua_State *L, struct rl_engine *engine);
+
+/* The engine is about to be closed: a loop of its own that luv is on stays. */
+void rl_luv_keep(lua_State *L, struct rl_engine *engine);
+
+/* The files of the binding, each opens what it binds: the module is at -2, the
+ * engine at -1. */
 void rl_open_argument(lua_State *L);
 void rl_open_traceback(lua_State *L);
 void rl_open_helpers(lua_State *L);
@@ -481,6 +539,7 @@ void rl_open_error(lua_State *L);
 void rl_open_protect(lua_State *L);
 void rl_open_task(lua_State *L);
 void rl_open_scope(lua_State *L);
+void rl_open_start(lua_State *L);
 void rl_open_block(lua_State *L);
 void rl_open_leave(lua_State *L);
 void rl_open_channel(lua_State *L);
@@ -511,45 +570,12 @@ void rl_open_http_parser(lua_State *L);
 void rl_open_run(lua_State *L);
 void rl_open_stack(lua_State *L);
 
+/* helpers.c */
+
 /* Adds functions to the module: module at -2, engine at -1. */
 void rl_add_functions(lua_State *L, const luaL_Reg *functions);
 
 /* Adds functions to what the Lua part is offered: engine at -1. */
 void rl_add_inner(lua_State *L, const luaL_Reg *functions);
-
-/* A shared library that is used only if it is there. `functions` are the names
- * of what is called in it, in the order of the caller's struct of pointers,
- * with NULL at the end. */
-struct rl_library {
-  const char *name;
-  const char *file;
-  const char *package;
-  const char *const *functions;
-};
-
-/* Loads the library and fills the struct of pointers `functions`; raises, with
- * the name of the package, when that cannot be. */
-void rl_load_library(lua_State *L, const struct rl_library *wanted,
-                     void *functions);
-
-/* curl.c */
-
-/* Closes what the HTTP client of the engine has open. Never raises. */
-void rl_curl_close(struct rl_engine *engine);
-
-/* Raises if no file can be opened at all: then nothing that was not found is
- * known to be missing. */
-void rl_check_descriptors(lua_State *L, const char *name);
-
-/* The loop for an engine that is given none: that of a luv which was loaded
- * before, or the one that luv was left with by the last engine; or NULL. */
-uv_loop_t *rl_luv_loop(lua_State *L);
-
-/* The engine has been opened: a luv that another engine had on its loop comes
- * along. */
-void rl_luv_follow(lua_State *L, struct rl_engine *engine);
-
-/* The engine is about to be closed: a loop of its own that luv is on stays. */
-void rl_luv_keep(lua_State *L, struct rl_engine *engine);
 
 #endif

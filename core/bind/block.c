@@ -113,7 +113,7 @@ static struct block_options read_options(lua_State *L) {
 static void open_block(struct rl_scope *scope, struct rl_scope *parent,
                        struct rl_task *task, struct block_options o,
                        bool cleans_up) {
-  struct rl_engine *engine = rl_engine_of(task->core.engine);
+  struct rl_engine *engine = rl_engine_of(task->core.scope->engine);
   scope->core.grace = o.grace;
   scope->core.limit = o.limit;
   scope->keep_going = o.keep_going;
@@ -191,16 +191,16 @@ static int l_scope_within(lua_State *L) {
 static int l_scope_innermost(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rille_task *task = engine->core.current;
-  if (task == NULL || task->block == NULL)
+  if (task == NULL || rille_task_block(task) == NULL)
     return lua_pushnil(L), 1;
-  rl_push_scope(L, engine, task->block);
+  rl_push_scope(L, engine, rille_task_block(task));
   return 1;
 }
 
 static bool is_above(const struct rille_scope *scope,
                      const struct rille_scope *block,
                      const struct rille_scope *top) {
-  for (; top != NULL && top != block; top = top->under)
+  for (; top != NULL && top != block; top = rille_scope_under(top))
     if (top == scope)
       return true;
   return false;
@@ -222,7 +222,8 @@ static int l_scope_holds_up(lua_State *L) {
     waits = scope->opener;
     if (waits != &task->core)
       continue;
-    holds = is_above(scope, block != NULL ? &block->core : NULL, waits->block);
+    holds = is_above(scope, block != NULL ? &block->core : NULL,
+                     rille_task_block(waits));
     break;
   }
   lua_pushboolean(L, holds);

@@ -7,35 +7,12 @@
  *     1 self   2 when it began   3 message handler   4 function, arguments
  *
  * and what comes back lies at 4 and above. Closed, a call makes no garbage and
- * looks at no clock unless slow calls count.
+ * looks at no clock unless slow calls count. What of all this the user's own
+ * functions hear and decide is breaker_hooks.c's.
  */
-#include "../policy/breaker.h"
-#include "bind.h"
-#include <string.h>
-
-enum {
-  BREAKER_NAME = 1,
-  BREAKER_IS_FAILURE,
-  BREAKER_ON_CHANGE,
-  BREAKER_RESET, /* the function, if reset_timeout is one */
-  BREAKER_CAUSE, /* the last failure */
-  BREAKER_SLOTS = BREAKER_CAUSE
-};
-
-#define BASE 4 /* of the call's results */
+#include "breaker.h"
 
 #define TIME_BUCKETS 10
-
-struct rl_breaker {
-  struct rl_head head;
-  struct rl_engine *engine;
-  struct rille_breaker core;
-  struct rl_seen seen;
-  struct rille_tally cells[]; /* of the window */
-};
-
-static const char *const state_names[] = {"closed", "open", "half_open",
-                                          "isolated"};
 
 static struct rl_breaker *check_breaker(lua_State *L) {
   return rl_check(L, 1, &rl_breaker_type);
@@ -46,51 +23,6 @@ static int64_t look(struct rl_breaker *breaker) {
   if (shift != 0)
     rille_breaker_shift(&breaker->core, shift);
   return now;
-}
-
-/* In the order of the states. */
-static const char *const events[] = {
-    "circuit_breaker.closed", "circuit_breaker.opened",
-    "circuit_breaker.half_opened", "circuit_breaker.isolated"};
-
-/* Tells the tracer. */
-static void trace(lua_State *L, const char *event) {
-  lua_getiuservalue(L, 1, BREAKER_NAME);
-  rl_trace_event(L, event, "circuit_breaker.name");
-}
-
-/* Tells the hook that the state was `from`. */
-static void announce(lua_State *L, const struct rl_breaker *breaker, int from) {
-  if (breaker->engine->tracing.used)
-    trace(L, events[breaker->core.state]);
-  if (lua_getiuservalue(L, 1, BREAKER_ON_CHANGE) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return;
-  }
-  lua_pushstring(L, state_names[from]);
-  lua_pushstring(L, state_names[breaker->core.state]);
-  lua_pushvalue(L, 1);
-  rl_call_hook(L, "on_state_change", 3);
-}
-
-/* It has just opened: asks the user's function for how long. False, with an
- * error at the top, if that does not tell. */
-static bool ask_pause(lua_State *L, struct rl_breaker *breaker) {
-  const char *wrong;
-  if (lua_getiuservalue(L, 1, BREAKER_RESET) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return true;
-  }
-  lua_pushinteger(L, breaker->core.openings);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK)
-    return false;
-  wrong = rl_to_span(L, -1, &breaker->core.pause);
-  if (wrong != NULL)
-    lua_pushfstring(L, "reset_timeout returned no time: %s, got %s", wrong,
-                    rl_push_shown(L, -1));
-  else
-    lua_pop(L, 1);
-  return wrong == NULL;
 }
 
 /* A call has ended: tells the policy, and whoever hears of what follows.
@@ -110,53 +42,22 @@ static void record(lua_State *L, struct rl_breaker *breaker,
   if (core->state == from)
     return;
   if (core->state == RILLE_BREAKER_OPEN)
-    told = ask_pause(L, breaker);
-  announce(L, breaker, from);
+    told = rl_breaker_ask_pause(L, breaker);
+  rl_breaker_announce(L, breaker, from);
   if (!told)
     lua_error(L);
-}
-
-/* True for the refusal of another policy, which made no call: it says nothing
- * of what the breaker guards. */
-static bool is_refusal(lua_State *L, struct rl_engine *engine) {
-  return rl_is_error(L, engine, BASE + 1, "circuit_open") ||
-         rl_is_error(L, engine, BASE + 1, "rate_limited") ||
-         rl_is_error(L, engine, BASE + 1, "bulkhead_full");
-}
-
-/* What the failure, whose error is at BASE + 1, counts as. False, with an
- * error at the top, if the user's function does not tell. */
-static bool ask_outcome(lua_State *L, struct rl_engine *engine,
-                        enum rille_call_outcome *outcome) {
-  *outcome = RILLE_CALL_NEUTRAL;
-  if (rl_is_cancellation(L, engine->core.current, BASE + 1))
-    return true;
-  if (lua_getiuservalue(L, 1, BREAKER_IS_FAILURE) == LUA_TNIL) {
-    lua_pop(L, 1);
-    if (!is_refusal(L, engine))
-      *outcome = RILLE_CALL_FAILED;
-    return true;
-  }
-  lua_pushvalue(L, BASE + 1);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK)
-    return false;
-  if (lua_type(L, -1) != LUA_TSTRING ||
-      strcmp(lua_tostring(L, -1), "ignore") != 0)
-    *outcome = lua_toboolean(L, -1) ? RILLE_CALL_FAILED : RILLE_CALL_SUCCEEDED;
-  lua_pop(L, 1);
-  return true;
 }
 
 /* A raised error becomes nil and the error; error(nil) has one all the same,
  * or nobody could tell that the call has failed. */
 static void return_raised(lua_State *L, struct rl_engine *engine) {
-  lua_settop(L, BASE);
-  if (lua_isnil(L, BASE)) {
+  lua_settop(L, BREAKER_BASE);
+  if (lua_isnil(L, BREAKER_BASE)) {
     rl_push_error(L, engine, "invalid", "the function raised nil");
-    lua_replace(L, BASE);
+    lua_replace(L, BREAKER_BASE);
   }
   lua_pushnil(L);
-  lua_insert(L, BASE);
+  lua_insert(L, BREAKER_BASE);
 }
 
 static int call_k(lua_State *L, int status, lua_KContext generation) {
@@ -164,27 +65,27 @@ static int call_k(lua_State *L, int status, lua_KContext generation) {
   struct rl_engine *engine = breaker->engine;
   bool raised = status != LUA_OK && status != LUA_YIELD, told = true;
   enum rille_call_outcome outcome = RILLE_CALL_SUCCEEDED;
-  if (raised && rl_is_cancellation(L, engine->core.current, BASE)) {
+  if (raised && rl_is_cancellation(L, engine->core.current, BREAKER_BASE)) {
     record(L, breaker, (uint32_t)generation, RILLE_CALL_NEUTRAL);
     return lua_error(L);
   }
   if (raised)
     return_raised(L, engine);
-  if (raised || rl_returned_failure(L, engine, BASE)) {
+  if (raised || rl_returned_failure(L, engine, BREAKER_BASE)) {
     luaL_checkstack(L, LUA_MINSTACK, "too many results");
     lua_pushnil(L);
-    lua_replace(L, BASE);
-    told = ask_outcome(L, engine, &outcome);
+    lua_replace(L, BREAKER_BASE);
+    told = rl_breaker_ask_outcome(L, engine, &outcome);
   }
   if (outcome == RILLE_CALL_FAILED) {
-    lua_pushvalue(L, BASE + 1);
+    lua_pushvalue(L, BREAKER_BASE + 1);
     lua_setiuservalue(L, 1, BREAKER_CAUSE);
   }
   record(L, breaker, (uint32_t)generation, outcome);
   if (!told)
     return lua_error(L);
   return rl_return(L, rl_task_of(engine->core.current),
-                   lua_gettop(L) - BASE + 1);
+                   lua_gettop(L) - BREAKER_BASE + 1);
 }
 
 /* Pushes nil and the error for a call that may not be made. */
@@ -197,7 +98,7 @@ static int push_refusal(lua_State *L, struct rl_engine *engine,
   const char *name;
   lua_settop(L, 1);
   if (engine->tracing.used)
-    trace(L, "circuit_breaker.rejected");
+    rl_breaker_trace(L, "circuit_breaker.rejected");
   name = rl_push_label(L, 1, BREAKER_NAME);
   lua_pushnil(L);
   rl_push_error(L, engine, "circuit_open", "the breaker%s %s", name,
@@ -241,14 +142,14 @@ static int l_breaker_call(lua_State *L) {
   admitted = rille_breaker_acquire(core, now);
   generation = core->generation;
   if (core->state != from)
-    announce(L, breaker, from);
+    rl_breaker_announce(L, breaker, from);
   if (!admitted)
     return rl_return(L, task, push_refusal(L, engine, breaker, now));
   lua_pushinteger(L, now);
   rl_push_slot(L, engine, RL_HANDLER);
   lua_rotate(L, 2, 2);
-  status = lua_pcallk(L, lua_gettop(L) - BASE, LUA_MULTRET, BASE - 1,
-                      generation, call_k);
+  status = lua_pcallk(L, lua_gettop(L) - BREAKER_BASE, LUA_MULTRET,
+                      BREAKER_BASE - 1, generation, call_k);
   return call_k(L, status, generation);
 }
 
@@ -258,7 +159,7 @@ static int l_breaker_call(lua_State *L) {
 whose time is over is open until the next call.
 */
 static int l_breaker_state(lua_State *L) {
-  lua_pushstring(L, state_names[check_breaker(L)->core.state]);
+  lua_pushstring(L, rl_breaker_states[check_breaker(L)->core.state]);
   return 1;
 }
 
@@ -271,7 +172,7 @@ static int l_breaker_isolate(lua_State *L) {
   int from = breaker->core.state;
   rille_breaker_isolate(&breaker->core);
   if (breaker->core.state != from)
-    announce(L, breaker, from);
+    rl_breaker_announce(L, breaker, from);
   return 0;
 }
 
@@ -286,7 +187,7 @@ static int l_breaker_reset(lua_State *L) {
   lua_pushnil(L);
   lua_setiuservalue(L, 1, BREAKER_CAUSE);
   if (breaker->core.state != from)
-    announce(L, breaker, from);
+    rl_breaker_announce(L, breaker, from);
   return 0;
 }
 
@@ -330,7 +231,7 @@ static int l_breaker_tostring(lua_State *L) {
   const struct rl_breaker *breaker = check_breaker(L);
   const char *name = rl_push_label(L, 1, BREAKER_NAME);
   lua_pushfstring(L, "rille.breaker%s: %s", name,
-                  state_names[breaker->core.state]);
+                  rl_breaker_states[breaker->core.state]);
   return 1;
 }
 
@@ -415,7 +316,7 @@ void rl_open_breaker(lua_State *L) {
                                   {NULL, NULL}};
   static const luaL_Reg inner[] = {{"breaker", l_breaker_new}, {NULL, NULL}};
   int engine = lua_gettop(L);
-  rl_add_protector(lua_touserdata(L, engine), l_breaker_call, BASE);
+  rl_add_protector(lua_touserdata(L, engine), l_breaker_call, BREAKER_BASE);
   rl_new_type(L, RL_BREAKER_META, "breaker", methods, meta);
   rl_add_inner(L, inner);
 }

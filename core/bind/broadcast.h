@@ -47,6 +47,8 @@ rl_subscription_of(struct rille_subscription *subscription) {
   return RILLE_ENTRY(subscription, struct rl_subscription, core);
 }
 
+/* subscription.c */
+
 /* Reads `buffer`, `overflow` and `on_drop` of the options at `index`; what is
  * not there stays as it is, and on_drop is pushed, or nil. */
 void rl_read_intake(lua_State *L, int index, struct rl_intake *intake);
@@ -55,14 +57,16 @@ void rl_read_intake(lua_State *L, int index, struct rl_intake *intake);
  * none. Needs no memory. */
 bool rl_unsubscribe(lua_State *L, int index);
 
+/* The method `subscribe` of a broadcast. */
+int rl_subscribe(lua_State *L);
+
+/* delivery.c */
+
 /* Sends the value at 2 to the broadcast at 1, or to those of the list there;
  * at 3 is the label for those who want one, and nothing is above. Suspends. */
 int rl_send_to_all(lua_State *L);
 
 /* The same if it need not wait. Never suspends. */
 int rl_try_send_to_all(lua_State *L);
-
-/* The method `subscribe` of a broadcast. */
-int rl_subscribe(lua_State *L);
 
 #endif

@@ -12,8 +12,10 @@
 
 #if defined(__GNUC__)
 #define RL_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define RL_PREFETCH(address) __builtin_prefetch(address, 1)
 #else
 #define RL_LIKELY(condition) (condition)
+#define RL_PREFETCH(address) ((void)(address))
 #endif
 
 /* lua_settop, which costs more, where there is nothing to do. */
@@ -53,9 +55,6 @@ lua_Integer rl_check_integer(lua_State *L, int index);
 /* Raises: no object of `type` is at `index`. */
 int rl_object_error(lua_State *L, int index, const struct rl_type *type);
 
-/* Raises that the engine is closed. */
-int rl_closed_error(lua_State *L);
-
 /* A span of time, in ns, from seconds at `index`: negative counts as 0. */
 int64_t rl_check_span(lua_State *L, int index);
 
@@ -66,6 +65,9 @@ int64_t rl_check_span(lua_State *L, int index);
 const char *rl_to_span(lua_State *L, int index, int64_t *span);
 
 /* helpers.c: the engine, and its objects */
+
+/* Raises that the engine is closed. */
+int rl_closed_error(lua_State *L);
 
 /* The engine of L's registry, which may be closed: pushed, set from the top,
  * or NULL. */
@@ -176,6 +178,9 @@ int rl_option_choice(lua_State *L, int index, const char *name,
  * __index = `methods`, __name, __metatable. The engine is at the top. */
 void rl_new_type(lua_State *L, int slot, const char *name,
                  const luaL_Reg *methods, const luaL_Reg *meta);
+
+/* Adds methods to the type in `slot` of the engine, which is at the top. */
+void rl_add_methods(lua_State *L, int slot, const luaL_Reg *methods);
 
 /* The name that is the user value `slot` of the object at `index`, for texts:
  * " 'name'", or "" if it has none. Pushes a value or two. */

@@ -23,18 +23,9 @@ static struct rl_engine *open_engine(lua_State *L) {
   return engine != NULL && engine->core.loop != NULL ? engine : NULL;
 }
 
-/* A coroutine between the task and the one that waits: until the engine has
- * resumed it nobody else may. The task's own always belongs to the engine. */
-static void own_between(lua_State *L, struct rl_engine *engine, bool owned) {
-  if (rl_task_of(engine->core.current)->thread.L != L)
-    rl_set_owned(L, engine, L, owned);
-}
-
 /* What is inside waits: so does L. */
 static int pass_outward(lua_State *L, lua_KFunction k) {
-  struct rl_engine *engine = open_engine(L);
-  own_between(L, engine, true);
-  engine->waits = true;
+  open_engine(L)->waits = true;
   return lua_yieldk(L, 0, 0, k);
 }
 
@@ -44,11 +35,20 @@ static int refuse(lua_State *L, lua_KFunction k) {
   return lua_yieldk(L, 1, 0, k);
 }
 
+/* True if L stands between the task and what L resumes: while that waits,
+ * nobody but the engine may resume L. The task's own coroutine is always the
+ * engine's. */
+static bool is_between(lua_State *L, const struct rl_engine *engine) {
+  return engine != NULL && engine->running == L &&
+         rl_task_of(engine->core.current)->thread.L != L;
+}
+
 /* Resumes `co` with `count` values from its stack. Returns the number of
  * results, now on L; -1 and an error there; or -2: the task waits. */
 static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
                int count) {
   bool inside = engine != NULL && engine->running == L;
+  bool between = is_between(L, engine);
   int results = 0, status;
   if (inside) /* what cannot be suspended here cannot be further in */
     engine->running = lua_isyieldable(L) ? co : NULL;
@@ -59,6 +59,8 @@ static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
     engine->waits = false;
     return -2;
   }
+  if (between)
+    rl_set_owned(L, engine, L, false);
   if (status != LUA_OK && status != LUA_YIELD) {
     lua_xmove(co, L, 1);
     return -1;
@@ -70,6 +72,16 @@ static int run(lua_State *L, struct rl_engine *engine, lua_State *co,
   }
   lua_xmove(co, L, results);
   return results;
+}
+
+/* The same after a wait. */
+static int run_on(lua_State *L, struct rl_engine *engine, lua_State *co) {
+  if (lua_status(co) == LUA_YIELD)
+    return run(L, engine, co, 0);
+  if (is_between(L, engine))
+    rl_set_owned(L, engine, L, false);
+  lua_pushliteral(L, "cannot resume dead coroutine");
+  return -1;
 }
 
 /* Moves `count` arguments to `co`. False, and a message, if it cannot be
@@ -85,6 +97,8 @@ static bool feed(lua_State *L, struct rl_engine *engine, lua_State *co,
     lua_pushliteral(L, "too many arguments to resume");
     return false;
   }
+  if (is_between(L, engine)) /* when `co` waits it is too late to raise */
+    rl_set_owned(L, engine, L, true);
   lua_xmove(L, co, count);
   return true;
 }
@@ -112,12 +126,7 @@ static int resume_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
   if (engine->running != L) /* by Lua's own resume: it waits on */
     return refuse(L, resume_k);
-  own_between(L, engine, false);
-  if (lua_status(co) != LUA_YIELD) {
-    lua_pushliteral(L, "cannot resume dead coroutine");
-    return finish_resume(L, -1);
-  }
-  return finish_resume(L, run(L, engine, co, 0));
+  return finish_resume(L, run_on(L, engine, co));
 }
 
 /***
@@ -160,10 +169,7 @@ static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
   if (engine->running != L)
     return refuse(L, wrap_k);
-  own_between(L, engine, false);
-  if (lua_status(co) != LUA_YIELD)
-    return rl_error(L, "cannot resume dead coroutine");
-  return finish_wrap(L, co, run(L, engine, co, 0));
+  return finish_wrap(L, co, run_on(L, engine, co));
 }
 
 static int l_wrap_call(lua_State *L) {
@@ -173,6 +179,25 @@ static int l_wrap_call(lua_State *L) {
   if (!feed(L, engine, co, count))
     return finish_wrap(L, co, -1);
   return finish_wrap(L, co, run(L, engine, co, count));
+}
+
+lua_State *rl_resumed_by(lua_State *co) {
+  lua_State *inner = NULL;
+  lua_Debug frame;
+  lua_CFunction f;
+  if (!lua_getstack(co, 0, &frame))
+    return NULL;
+  lua_getinfo(co, "f", &frame);
+  f = lua_tocfunction(co, -1);
+  if (f == l_wrap_call && lua_getupvalue(co, -1, 2) != NULL) {
+    inner = lua_tothread(co, -1);
+    lua_pop(co, 1);
+  } else if (f == l_coroutine_resume && lua_getlocal(co, &frame, 1) != NULL) {
+    inner = lua_tothread(co, -1);
+    lua_pop(co, 1);
+  }
+  lua_pop(co, 1);
+  return inner;
 }
 
 /***

@@ -161,7 +161,7 @@ void rl_pool_collect(struct rl_pool *pool) {
     if (message->msg != CURLMSG_DONE)
       continue;
     pool->curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
-    rl_transfer_finish(t, (int)result);
+    rl_transfer_finish(t, rl_transfer_result(t, result));
   }
 }
 
@@ -385,7 +385,6 @@ void rl_curl_close(struct rl_engine *engine) { (void)engine; }
 
 void rl_open_curl(lua_State *L) {
   static const luaL_Reg inner[] = {{"curl_pool", l_pool_new}, {NULL, NULL}};
-  int engine = lua_gettop(L);
   rl_add_inner(L, inner);
 }
 

@@ -111,6 +111,8 @@ struct rl_transfer {
   char message[CURL_ERROR_SIZE];
 };
 
+/* curl_easy.c */
+
 /* The easy handle of `t`, from the table of options at `index`: a CURLcode.
  * May raise for lack of memory. */
 CURLcode rl_easy_setup(lua_State *L, struct rl_transfer *t, int index);
@@ -118,11 +120,18 @@ CURLcode rl_easy_setup(lua_State *L, struct rl_transfer *t, int index);
 /* The bytes to be sent, or the reading of the answer, go on. */
 void rl_easy_resume(struct rl_transfer *t);
 
+/* curl_transfer.c */
+
 /* A task is woken that waits for the body, if there is something for it. */
 void rl_transfer_notify(struct rl_transfer *t);
 
 /* Ends `t`, which libcurl forgets; once. Never raises. */
 void rl_transfer_finish(struct rl_transfer *t, int result);
+
+/* curl_error.c */
+
+/* How `t` has ended, which libcurl says has ended with `code`. */
+int rl_transfer_result(const struct rl_transfer *t, CURLcode code);
 
 /* Pushes nil and the error of the failed transfer at `index`. With its client
  * closed, a request as a whole is `closed`; a body would so seem complete. */
@@ -133,6 +142,8 @@ int rl_transfer_push_failure(lua_State *L, struct rl_engine *engine, int index,
  * ended", say. */
 int rl_transfer_push_closed(lua_State *L, struct rl_engine *engine, int index,
                             const char *what);
+
+/* curl.c */
 
 /* Makes libcurl run `t`, whose easy handle is ready. */
 CURLMcode rl_pool_add(struct rl_pool *pool, struct rl_transfer *t);

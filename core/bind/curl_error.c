@@ -7,6 +7,24 @@
 #ifdef HAVE_CURL
 
 #include "curl.h"
+#include <string.h>
+
+/* libcurl keeps no line of a head beyond 100 KB and, in some versions, no head
+ * beyond 300 KB. It calls the first want of memory and the second a failure to
+ * receive: but here bytes of a head have come, and there is memory. */
+static bool is_long_head(const struct rl_transfer *t, CURLcode code) {
+  curl_off_t begun = 0;
+  if (t->head_done)
+    return false;
+  if (code == CURLE_RECV_ERROR)
+    return strstr(t->message, "response headers") != NULL;
+  t->pool->curl.easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &begun);
+  return code == CURLE_OUT_OF_MEMORY && begun > 0;
+}
+
+int rl_transfer_result(const struct rl_transfer *t, CURLcode code) {
+  return is_long_head(t, code) ? RL_TRANSFER_TOO_LARGE : (int)code;
+}
 
 static const char *kind_of(const struct rl_transfer *t) {
   switch (t->result) {

@@ -87,13 +87,9 @@ static void indent(struct dump *dump, int depth) {
 
 static void add_site(struct dump *dump, struct rl_task *task) {
   lua_State *L = dump->L;
-  if (task->line == 0)
-    return;
   rl_push_task(L, dump->engine, task);
-  lua_getiuservalue(L, -1, RL_TASK_SITE);
-  lua_pushfstring(L, ", started at %s:%d", lua_tostring(L, -1), task->line);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  rl_push_task_site(L, lua_gettop(L));
+  lua_replace(L, -2);
   luaL_addvalue(dump->buffer);
 }
 
@@ -126,10 +122,9 @@ static void add_scope_line(struct dump *dump, struct rille_scope *scope,
 }
 
 static void add_tasks(struct dump *dump, struct rille_scope *scope, int depth) {
-  for (struct rille_node *n = scope->tasks.next; n != &scope->tasks;
-       n = n->next)
-    add_task(dump, rl_task_of(RILLE_ENTRY(n, struct rille_task, sibling)),
-             depth);
+  struct rille_task *task = NULL;
+  while ((task = rille_scope_next_task(scope, task)) != NULL)
+    add_task(dump, rl_task_of(task), depth);
 }
 
 /* A walk by the links, not by recursion: scopes may be nested deeply. */

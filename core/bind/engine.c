@@ -42,7 +42,7 @@ static struct rl_engine *new_engine(lua_State *L) {
   lua_settop(L, index);
   rl_add_protector(engine, base_function(L, "xpcall"), 4);
   lua_settop(L, index);
-  for (int slot = RL_THREADS; slot <= RL_LUA; slot++) {
+  for (int slot = RL_OWNED; slot <= RL_LUA; slot++) {
     lua_newtable(L);
     lua_setiuservalue(L, index, slot);
   }
@@ -128,19 +128,19 @@ static void open_parts(lua_State *L, int engine) {
  * -1. */
 static void open_types(lua_State *L) {
   static void (*const openers[])(lua_State *) = {
-      rl_open_argument,     rl_open_traceback, rl_open_helpers,
-      rl_open_error,        rl_open_protect,   rl_thread_open,
-      rl_open_scope,        rl_open_block,     rl_open_leave,
-      rl_open_task,         rl_open_channel,   rl_open_broadcast,
-      rl_open_subscription, rl_open_select,    rl_open_timer,
-      rl_open_await,        rl_open_coroutine, rl_open_dump,
-      rl_open_poll,         rl_open_semaphore, rl_open_bulkhead,
-      rl_open_mutex,        rl_open_rwlock,    rl_open_event,
-      rl_open_breaker,      rl_open_limiter,   rl_open_retry,
-      rl_open_budget,       rl_open_socket,    rl_open_inlet,
-      rl_open_testing,      rl_open_luv,       rl_open_curl,
-      rl_open_run,          rl_open_stack,     rl_open_http_parser,
-      rl_open_trace,
+      rl_open_argument,    rl_open_traceback,    rl_open_helpers,
+      rl_open_error,       rl_open_protect,      rl_thread_open,
+      rl_open_scope,       rl_open_start,        rl_open_block,
+      rl_open_leave,       rl_open_task,         rl_open_channel,
+      rl_open_broadcast,   rl_open_subscription, rl_open_select,
+      rl_open_timer,       rl_open_await,        rl_open_coroutine,
+      rl_open_dump,        rl_open_poll,         rl_open_semaphore,
+      rl_open_bulkhead,    rl_open_mutex,        rl_open_rwlock,
+      rl_open_event,       rl_open_breaker,      rl_open_limiter,
+      rl_open_retry,       rl_open_budget,       rl_open_socket,
+      rl_open_inlet,       rl_open_testing,      rl_open_luv,
+      rl_open_curl,        rl_open_run,          rl_open_stack,
+      rl_open_http_parser, rl_open_trace,
   };
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++)
     openers[i](L);

@@ -165,17 +165,17 @@ bool rl_is_cancellation(lua_State *L, const struct rille_task *task,
    * cancellation and met another. */
   if (task->top->by != NULL && task->top->by->error == error)
     return true;
-  if (!rl_is_error(L, rl_engine_of(task->engine), index, "cancelled"))
+  if (!rl_is_error(L, rl_engine_of(task->scope->engine), index, "cancelled"))
     return false;
   for (const struct rille_cancel *node = task->top; node != NULL;
-       node = node->parent)
+       node = rille_cancel_parent(node))
     if (node->error == error)
       return true;
   /* A block with a parent elsewhere hangs in the tree at two places. */
-  for (const struct rille_scope *block = task->block; block != NULL;
-       block = block->under)
+  for (const struct rille_scope *block = rille_task_block(task); block != NULL;
+       block = rille_scope_under(block))
     for (const struct rille_cancel *node = &block->cancel; node != NULL;
-         node = node->parent)
+         node = rille_cancel_parent(node))
       if (node->error == error)
         return true;
   return false;

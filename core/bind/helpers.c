@@ -235,6 +235,15 @@ void rl_new_type(lua_State *L, int slot, const char *name,
   lua_setiuservalue(L, engine, slot);
 }
 
+void rl_add_methods(lua_State *L, int slot, const luaL_Reg *methods) {
+  int engine = lua_gettop(L);
+  lua_getiuservalue(L, engine, slot);
+  lua_getfield(L, -1, "__index");
+  lua_pushvalue(L, engine);
+  luaL_setfuncs(L, methods, 1);
+  lua_settop(L, engine);
+}
+
 const char *rl_push_label(lua_State *L, int index, int slot) {
   if (lua_getiuservalue(L, index, slot) != LUA_TSTRING)
     return "";

@@ -6,7 +6,7 @@
  *     callback --core.inlet_put--> buffer --> recv, for, select
  *     close, <close>, core.inlet_end  -->  the function that closes the handle
  *
- * An inlet is a channel's receiving side (channel.c). While a task waits on
+ * An inlet is a channel's receiving side (recv.c). While a task waits on
  * it, the program is neither finished nor in a deadlock; the handle behind it
  * is unref'd, and means nothing alone. The inlet holds the handle, through the
  * function that closes it, and the handle's callback should hold the inlet

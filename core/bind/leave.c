@@ -130,7 +130,7 @@ static int l_scope_quit(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   const struct rille_task *task = engine->core.current;
-  bool plain = task != NULL && task->block == &scope->core &&
+  bool plain = task != NULL && rille_task_block(task) == &scope->core &&
                task->top->by == NULL && scope->core.active == 0 &&
                scope->core.state == RILLE_SCOPE_OPEN && scope->failures == 0 &&
                !scope->starved &&
@@ -181,7 +181,7 @@ static int l_scope_finish(lua_State *L) {
 }
 
 void rl_block_abandon(struct rl_engine *engine, struct rl_task *task) {
-  struct rille_scope *scope = task->core.block;
+  struct rille_scope *scope = rille_task_block(&task->core);
   if (scope == engine->root) {
     engine->orphaned = true;
     engine->root = NULL;
@@ -195,7 +195,7 @@ void rl_block_abandon(struct rl_engine *engine, struct rl_task *task) {
 static int l_scope_abandon(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rille_task *task = engine->core.current;
-  if (task != NULL && task->block != NULL)
+  if (task != NULL && rille_task_block(task) != NULL)
     rl_block_abandon(engine, rl_task_of(task));
   return 0;
 }

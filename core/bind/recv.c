@@ -308,8 +308,6 @@ void rl_add_receiving(lua_State *L, int slot) {
   lua_getiuservalue(L, engine, slot);
   lua_pushvalue(L, engine);
   luaL_setfuncs(L, meta, 1);
-  lua_getfield(L, -1, "__index");
-  lua_pushvalue(L, engine);
-  luaL_setfuncs(L, methods, 1);
   lua_settop(L, engine);
+  rl_add_methods(L, slot, methods);
 }

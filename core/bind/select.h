@@ -32,6 +32,8 @@ struct rl_selector {
 enum { SELECTOR_PARTS = 1, SELECTOR_DEFAULT, SELECTOR_SLOTS = 2 };
 enum { PART_OBJECT = 1, PART_VALUE, PART_HANDLER, PART_SOURCE, PARTS = 4 };
 
+/* cases.c */
+
 /* Pushes a selector made of the cases at 1 and the options at 2. */
 struct rl_selector *rl_selector_new(lua_State *L, struct rl_engine *engine);
 

@@ -192,10 +192,5 @@ void rl_add_sending(lua_State *L, int slot) {
                                      {"try_send", l_channel_try_send},
                                      {"send_many", l_channel_send_many},
                                      {NULL, NULL}};
-  int engine = lua_gettop(L);
-  lua_getiuservalue(L, engine, slot);
-  lua_getfield(L, -1, "__index");
-  lua_pushvalue(L, engine);
-  luaL_setfuncs(L, methods, 1);
-  lua_settop(L, engine);
+  rl_add_methods(L, slot, methods);
 }

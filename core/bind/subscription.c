@@ -1,7 +1,7 @@
 /*
  * subscription.c - what a broadcast is received with.
  *
- * A subscription is a channel's receiving side (channel.c) with a name and a
+ * A subscription is a channel's receiving side (recv.c) with a name and a
  * place in a broadcast. It is in its broadcast until somebody takes it out;
  * what it has in its buffer then can still be received.
  */

@@ -6,9 +6,9 @@
  *
  * A suspension yields, and says so to the engine (rl_engine.waits). The
  * scheduler, and the engine's own coroutine.resume, see that and pass it
- * outward; every coroutine on the way
- * must be one that they resumed, or the wait is refused beforehand. Whoever
- * else resumes the coroutine meanwhile gets a message and changes nothing.
+ * outward; every coroutine on the way must be one that they resumed, or the
+ * wait is refused beforehand. Whoever else resumes the coroutine meanwhile gets
+ * a message and changes nothing.
  */
 #include "bind.h"
 #include <string.h>
@@ -25,7 +25,7 @@ static void collect(lua_State *L) {
 
 static int suspend(lua_State *L, struct rl_task *task, lua_KContext ctx,
                    lua_KFunction k) {
-  rl_engine_of(task->core.engine)->waits = true;
+  rl_engine_of(task->core.scope->engine)->waits = true;
   return lua_yieldk(L, 0, ctx, k);
 }
 
@@ -75,14 +75,8 @@ static int cancelled_k(lua_State *L, int status, lua_KContext ctx) {
 /* Notes where the task waits; nothing is noted if that takes more memory than
  * there is. */
 static void park(lua_State *L, struct rl_task *task) {
-  if (L != task->thread.L) { /* a generator: nobody else may hold it */
-    struct rl_engine *engine = rl_engine_of(task->core.engine);
-    rl_push_task(L, engine, task);
-    lua_pushthread(L);
-    lua_setiuservalue(L, -2, RL_TASK_WAITER);
-    lua_pop(L, 1);
-    rl_set_owned(L, engine, L, true);
-  }
+  if (L != task->thread.L) /* a generator: nobody else may hold it */
+    rl_set_owned(L, rl_engine_of(task->core.scope->engine), L, true);
   task->waiting = L;
   task->top = lua_gettop(L);
 }
@@ -90,7 +84,7 @@ static void park(lua_State *L, struct rl_task *task) {
 static bool shielded_now(struct rl_task *task) {
   const struct rille_cancel *by = task->core.top->by;
   return rl_in_cleanup(&task->core) &&
-         rille_now(task->core.engine) < rille_cancel_grace(by);
+         rille_now(task->core.scope->engine) < rille_cancel_grace(by);
 }
 
 struct rl_task *rl_can_wait(lua_State *L, struct rl_engine *engine) {
@@ -114,11 +108,11 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A block with a parent elsewhere obeys that, and what encloses it here. */
 int64_t rl_deadline(const struct rl_task *task) {
-  const struct rille_scope *block = task->core.block;
+  const struct rille_scope *block = rille_task_block(&task->core);
   int64_t nearest = RILLE_FOREVER;
   if (task->core.top->by != NULL)
     return rille_cancel_grace(task->core.top->by);
-  for (; block != NULL; block = block->under) {
+  for (; block != NULL; block = rille_scope_under(block)) {
     nearest = earlier(nearest, block->foreign ? rille_scope_deadline(block)
                                               : block->deadline);
     if (block->cancel.shield)
@@ -183,7 +177,7 @@ int rl_turn(lua_State *L, struct rl_task *task, int results) {
 
 /* One call in four gives up its turn. */
 int rl_return_perhaps(lua_State *L, struct rl_task *task, int results) {
-  if (rille_random(task->core.engine, 4) != 0)
+  if (rille_random(task->core.scope->engine, 4) != 0)
     return results;
   return rl_turn(L, task, results);
 }
@@ -305,9 +299,9 @@ static bool is_frame(lua_State *L, lua_Debug *frame,
  * of `task`. */
 static const struct rl_frame *block_of(const struct rille_task *task,
                                        const struct rille_cancel *by) {
-  const struct rille_scope *block = task->block;
+  const struct rille_scope *block = rille_task_block(task);
   while (block != NULL && &block->cancel != by)
-    block = block->under;
+    block = rille_scope_under(block);
   return block != NULL ? &rl_scope_of((struct rille_scope *)block)->frame
                        : NULL;
 }
@@ -331,7 +325,7 @@ static enum stand find_stand(lua_State *L, struct rl_engine *engine,
 
 bool rl_in_cleanup(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine = rl_engine_of(core->engine);
+  struct rl_engine *engine = rl_engine_of(core->scope->engine);
   lua_State *L = task->waiting;
   const struct rl_frame *block = block_of(core, core->top->by);
   enum stand stand;

@@ -64,7 +64,7 @@ static inline int rl_return(lua_State *L, struct rl_task *task, int results) {
   if (!RL_LIKELY(task->core.budget > 0))
     return rl_turn(L, task, results);
   task->core.budget--;
-  if (RL_LIKELY(!task->core.engine->shuffle))
+  if (RL_LIKELY(!task->core.scope->engine->shuffle))
     return results;
   return rl_return_perhaps(L, task, results);
 }

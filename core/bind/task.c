@@ -15,30 +15,33 @@ void rl_push_task_info(lua_State *L, int index) {
   index = lua_absindex(L, index);
   if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE)
     return;
-  lua_pop(L, 1);
   lua_newtable(L);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "site");
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, RL_TASK_INFO);
 }
 
 const char *rl_push_task_name(lua_State *L, int index) {
   const struct rl_task *task = lua_touserdata(L, index);
+  int named = LUA_TNIL;
   if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE) {
-    lua_getfield(L, -1, "name");
+    named = lua_getfield(L, -1, "name");
     lua_replace(L, -2);
   }
-  if (lua_type(L, -1) != LUA_TSTRING) {
+  if (named != LUA_TSTRING) {
     lua_pop(L, 1);
     lua_pushfstring(L, "task#%d", (int)task->core.id);
   }
   return lua_tostring(L, -1);
 }
 
-/* Pushes ", started at file:line" of the task at `index`; or "", if that was
- * no line of Lua. */
-static void push_site(lua_State *L, int index) {
+void rl_push_task_site(lua_State *L, int index) {
   const struct rl_task *task = lua_touserdata(L, index);
-  lua_getiuservalue(L, index, RL_TASK_SITE);
+  if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE) {
+    lua_getfield(L, -1, "site");
+    lua_replace(L, -2);
+  }
   if (lua_type(L, -1) != LUA_TSTRING || task->line == 0)
     lua_pushliteral(L, "");
   else
@@ -60,7 +63,7 @@ void rl_push_failure_text(lua_State *L, int index, int error) {
   lua_settop(L, base + 1);
   rl_push_text(L, error);
   rl_push_task_name(L, index);
-  push_site(L, index);
+  rl_push_task_site(L, index);
   if (lua_getfield(L, base + 1, "trace") != LUA_TSTRING)
     lua_pushliteral(L, "(no traceback)"), lua_replace(L, -2);
   lua_pushfstring(L, "%s\n  in %s%s\n%s", lua_tostring(L, base + 2),
@@ -111,10 +114,11 @@ static int push_case(lua_State *L, struct rl_engine *engine, void *object,
 @type task */
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
+  struct rl_engine *engine = rl_engine(L);
   (void)status;
-  rl_resumed(L, rl_engine(L), ctx, await_k);
-  lua_settop(L, 1);
-  return rl_push_task_result(L, rl_engine(L), 1);
+  rl_resumed(L, engine, ctx, await_k);
+  rl_settop(L, 1);
+  return rl_push_task_result(L, engine, 1);
 }
 
 /***
@@ -129,7 +133,7 @@ static int l_task_await(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_task *task = rl_check_of(L, engine, 1, &rl_task_type);
   struct rl_task *self = rl_enter(L, engine);
-  lua_settop(L, 1);
+  rl_settop(L, 1);
   rl_check_arg(L, task != self, 1, "a task cannot await itself");
   task->core.awaited = 1;
   if (rille_task_ended(&task->core))
@@ -180,15 +184,18 @@ static int l_task_name(lua_State *L) {
 
 /***
 @function task:scope
-@return the scope that owns it
+@return the scope that owns it; nil for the main task while no root scope is
+open
 */
 static int l_task_scope(lua_State *L) {
   const struct rl_task *task = rl_check(L, 1, &rl_task_type);
   struct rl_engine *engine = rl_engine(L);
-  if (task->main && task == engine->run && engine->root != NULL)
-    rl_push_scope(L, engine, engine->root);
-  else
+  if (!task->main)
     lua_getiuservalue(L, 1, RL_TASK_SCOPE);
+  else if (task == engine->run && engine->root != NULL)
+    rl_push_scope(L, engine, engine->root);
+  else /* the one at the top is the engine's own */
+    lua_pushnil(L);
   return 1;
 }
 
@@ -200,7 +207,7 @@ Where the task stands; of a failed one, where it failed.
 static int l_task_traceback(lua_State *L) {
   struct rl_task *task = rl_check(L, 1, &rl_task_type);
   rl_push_task_name(L, 1);
-  push_site(L, 1);
+  rl_push_task_site(L, 1);
   lua_pushfstring(L, "%s (%s)%s", lua_tostring(L, -2),
                   rille_task_status_name(&task->core), lua_tostring(L, -1));
   if (!rille_task_ended(&task->core)) {

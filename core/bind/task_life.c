@@ -30,9 +30,9 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
   lua_pushvalue(L, spawn->scope_index);
   lua_setiuservalue(L, -2, RL_TASK_SCOPE);
   if (find_site(L, &caller)) {
-    task->line = caller.currentline;
+    task->line = (unsigned)caller.currentline & 0x1fffffff;
     lua_pushstring(L, caller.short_src);
-    lua_setiuservalue(L, -2, RL_TASK_SITE);
+    lua_setiuservalue(L, -2, RL_TASK_INFO);
   }
   if (spawn->name_index != 0) {
     rl_push_task_info(L, lua_gettop(L));

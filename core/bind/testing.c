@@ -32,9 +32,8 @@ static void add_live(lua_State *L, int list, const char *kind) {
 
 static void add_tasks(lua_State *L, struct rl_engine *engine, int list,
                       const struct rille_scope *scope) {
-  for (const struct rille_node *n = scope->tasks.next; n != &scope->tasks;
-       n = n->next) {
-    struct rille_task *task = RILLE_ENTRY(n, struct rille_task, sibling);
+  struct rille_task *task = NULL;
+  while ((task = rille_scope_next_task(scope, task)) != NULL) {
     if (task == engine->core.current)
       continue;
     rl_push_task(L, engine, rl_task_of(task));

@@ -22,15 +22,15 @@ static int job_k(lua_State *L, int status, lua_KContext ctx);
 static int left_open_k(lua_State *L, int status, lua_KContext ctx);
 
 /* The block scopes of a task that is gone. */
-static void abandon_blocks(struct rl_engine *engine, struct rl_task *task) {
-  while (task->core.block != NULL)
+static inline void abandon_blocks(struct rl_engine *engine,
+                                  struct rl_task *task) {
+  while (rille_task_block(&task->core) != NULL)
     rl_block_abandon(engine, task);
 }
 
 /* Reports the end of the job, whose results are where its function was, and
  * above. */
-static int end_job(lua_State *L, bool ok) {
-  struct rl_engine *engine = rl_engine(L);
+static int end_job(lua_State *L, struct rl_engine *engine, bool ok) {
   abandon_blocks(engine, rl_task_of(engine->core.current)); /* there are some
       only for lack of memory */
   rl_task_finish(L, engine, ok, TASK, FUNCTION);
@@ -40,12 +40,12 @@ static int end_job(lua_State *L, bool ok) {
 
 /* The function has returned or raised. Scopes that it left open are closed
  * by the Lua part first: leave_open(ok, results...). */
-static int done_k(lua_State *L, int status, lua_KContext ctx) {
-  struct rl_engine *engine = rl_engine(L);
+static int finish_job(lua_State *L, struct rl_engine *engine, int status) {
   bool ok = status == LUA_OK || status == LUA_YIELD;
-  (void)ctx;
-  if (engine->core.current->block == NULL)
-    return end_job(L, ok);
+  if (!RL_LIKELY(engine->core.loop != NULL))
+    rl_closed_error(L); /* the function has closed it */
+  if (rille_task_block(engine->core.current) == NULL)
+    return end_job(L, engine, ok);
   luaL_checkstack(L, 4, NULL);
   rl_push_slot(L, engine, RL_LUA);
   lua_getfield(L, -1, "leave_open");
@@ -60,7 +60,12 @@ static int done_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int left_open_k(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
-  return end_job(L, status == LUA_OK || status == LUA_YIELD);
+  return end_job(L, rl_engine(L), status == LUA_OK || status == LUA_YIELD);
+}
+
+static int done_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  return finish_job(L, rl_engine(L), status);
 }
 
 static int job_k(lua_State *L, int status, lua_KContext ctx) {
@@ -72,7 +77,7 @@ static int job_k(lua_State *L, int status, lua_KContext ctx) {
   }
   status =
       lua_pcallk(L, lua_gettop(L) - FUNCTION, LUA_MULTRET, HANDLER, 0, done_k);
-  return done_k(L, status, 0);
+  return finish_job(L, engine, status);
 }
 
 /* The first run: lays what stays. */
@@ -113,9 +118,9 @@ static void take_index(struct rl_engine *engine) {
     engine->threads++;
 }
 
-static void set_at(lua_State *L, struct rl_engine *engine, int slot,
-                   int index) {
-  rl_push_slot(L, engine, slot);
+/* Pops the task, or false, of the coroutine with that index. */
+static void set_task(lua_State *L, struct rl_engine *engine, int index) {
+  rl_push_slot(L, engine, RL_TASKS);
   lua_insert(L, -2);
   lua_rawseti(L, -2, index);
   lua_pop(L, 1);
@@ -134,9 +139,9 @@ static struct rl_thread make_thread(lua_State *L, struct rl_engine *engine) {
   }
   thread.index = next_index(engine);
   lua_pushboolean(L, 0);
-  set_at(L, engine, RL_TASKS, thread.index);
-  set_at(L, engine, RL_THREADS, thread.index);
+  set_task(L, engine, thread.index);
   rl_set_owned(L, engine, thread.L, true);
+  lua_pop(L, 1);
   take_index(engine); /* now that nothing can fail any more */
   return thread;
 }
@@ -152,10 +157,12 @@ bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co) {
 void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
                   bool owned) {
   rl_push_slot(L, engine, RL_OWNED);
-  if (owned)
-    lua_pushboolean(L, 1);
-  else
+  if (owned) {
+    lua_pushthread(co);
+    lua_xmove(co, L, 1);
+  } else {
     lua_pushnil(L);
+  }
   lua_rawsetp(L, -2, co);
   lua_pop(L, 1);
 }
@@ -184,11 +191,9 @@ struct rl_thread rl_thread_acquire(lua_State *L, struct rl_engine *engine) {
 
 void rl_thread_drop(struct rl_engine *engine, struct rl_thread thread) {
   lua_State *L = engine->main;
+  lua_pushboolean(L, 0);
+  set_task(L, engine, thread.index);
   rl_set_owned(L, engine, thread.L, false);
-  lua_pushboolean(L, 0);
-  set_at(L, engine, RL_THREADS, thread.index);
-  lua_pushboolean(L, 0);
-  set_at(L, engine, RL_TASKS, thread.index);
   engine->free_indices[engine->free_indices_count++] = thread.index;
 }
 
@@ -198,6 +203,9 @@ void rl_thread_release(struct rl_engine *engine, struct rl_thread thread) {
     return;
   }
   lua_settop(thread.L, TASKS);
+  if (lua_gethook(thread.L) != NULL) /* the task's; or, as it began, main's */
+    lua_sethook(thread.L, lua_gethook(engine->main),
+                lua_gethookmask(engine->main), lua_gethookcount(engine->main));
   lua_pushboolean(thread.L, 0);
   lua_rawseti(thread.L, TASKS, thread.index);
   engine->idle[engine->idle_count++] = thread;
@@ -270,9 +278,18 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
   rl_thread_drop(engine, thread);
 }
 
+/* The coroutines inside that of a task which is going to be closed are
+ * anybody's again: nobody will take them up. */
+static void disown_generators(struct rl_engine *engine, struct rl_task *task) {
+  lua_State *co = task->thread.L;
+  while ((co = rl_resumed_by(co)) != NULL)
+    rl_set_owned(engine->main, engine, co, false);
+}
+
 void rl_thread_kill(struct rl_engine *engine, struct rl_task *task) {
   lua_State *inner = task->waiting;
   rille_wait_unlink(&task->core); /* while its stack is still whole */
+  disown_generators(engine, task);
   if (inner != NULL && inner != task->thread.L)
     lua_resetthread(inner);
   engine->dying = task;
@@ -303,11 +320,35 @@ static void after_yield(struct rl_engine *engine, struct rl_task *task,
   }
 }
 
+/*
+ * Where tasks are many, the next one's memory is in no cache. So, while one
+ * runs, the processor is told to fetch the object of the third after it, and
+ * the coroutine of the second, whose object has come by now and says where that
+ * is. What a coroutine points to, only Lua knows.
+ */
+static void look_ahead(const struct rille_node *ready) {
+  struct rille_node *node = ready->next->next;
+  const struct rl_task *task;
+  if (node == ready || ready->next == ready)
+    return;
+  task = rl_task_of(rille_task_at(node));
+  RL_PREFETCH(task->thread.L);
+  RL_PREFETCH((const char *)task->thread.L + 64); /* a line of the cache */
+  node = node->next;
+  if (node == ready)
+    return;
+  task = rl_task_of(rille_task_at(node));
+  RL_PREFETCH(node);
+  RL_PREFETCH(&task->core.since);
+  RL_PREFETCH(&task->thread);
+}
+
 void rl_thread_resume(struct rille_task *core) {
   struct rl_task *task = rl_task_of(core);
-  struct rl_engine *engine = rl_engine_of(core->engine);
+  struct rl_engine *engine = rl_engine_of(core->scope->engine);
   struct rl_thread thread = task->thread;
   int status, results = 0;
+  look_ahead(&engine->core.ready);
   if (!core->started && core->top->by != NULL) {
     rl_task_skip(engine, task);
     return;

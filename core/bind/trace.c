@@ -32,10 +32,19 @@ static int call_part(lua_State *L, const char *name) {
   return 0;
 }
 
-/* trace_task(task, scope, options, function, file, line); the function is told
- * by its place, if it is the user's and written in Lua. */
+/* Pushes the file that started the task at 1, or nil. */
+static void push_file(lua_State *L) {
+  if (lua_getiuservalue(L, 1, RL_TASK_INFO) == LUA_TTABLE) {
+    lua_getfield(L, -1, "site");
+    lua_replace(L, -2);
+  }
+}
+
+/* trace_task(task, scope, options, function, line), the last but one told by
+ * its place, if it is the user's and written in Lua, and then the file. */
 static int trace_task(lua_State *L) {
   lua_Debug place;
+  push_file(L);
   lua_pushvalue(L, 4);
   lua_getinfo(L, ">S", &place);
   if (place.linedefined > 0 && !rl_is_ours(&place))
@@ -91,9 +100,8 @@ void rl_trace_task(lua_State *L, int index, const struct rl_spawn *spawn,
   push_at(L, spawn->options_index);
   lua_pushvalue(task->thread.L, -count);
   lua_xmove(task->thread.L, L, 1);
-  lua_getiuservalue(L, index, RL_TASK_SITE);
-  lua_pushinteger(L, task->line);
-  call_protected(L, 6);
+  lua_pushinteger(L, (lua_Integer)task->line);
+  call_protected(L, 5);
 }
 
 void rl_trace_end(lua_State *L, int index, enum rille_task_status status,

@@ -20,7 +20,7 @@ back: nothing is lost, the next read finds it. Only one task reads at a time.
 while the read waits, so that it is not collected.
 
     buffer = {incoming=, rest=, at=, held=, started=, ended=, reader=, pieces=,
-              front=, selected=}
+              front=, selected=, ending=}
     buffer = {fill=, name=, rest=, at=, late=, reader=, pieces=}
 ]]
 local rille, core = ...
@@ -97,6 +97,7 @@ end
 function M.finish(buffer, err)
   buffer.ended, buffer.started = true, false
   buffer.incoming:close(err)
+  if buffer.ending then buffer.ending:close() end
 end
 
 -- Starts a source that is paused, once all that it had brought is taken.
@@ -104,6 +105,17 @@ local function resume(buffer)
   if buffer.started or buffer.ended or #buffer.incoming > 0 then return end
   buffer.held, buffer.started = 0, true
   buffer:start()
+end
+
+--- A channel that is closed when it is known that no more will come, though not
+-- all that has come was taken.
+function M.ending(buffer)
+  if not buffer.ending then
+    buffer.ending = rille.channel()
+    if buffer.ended then buffer.ending:close() end
+  end
+  resume(buffer)
+  return buffer.ending
 end
 
 -- What a select was offered and has not taken is unread again.

@@ -15,6 +15,7 @@ local rille, core = ...
 
 core.load "rille.common"
 core.load "rille.uv"
+core.load "rille.handle"
 local buffers = core.load "rille.byte_buffer"
 
 local try_write = rille.uv().try_write -- or an error that names the package
@@ -29,48 +30,15 @@ local concat, sub = table.concat, string.sub
 
 local methods = {}
 
--- A state is a buffer with {handle = (nil once closed), name=, owner=, failed=,
--- as_file=}: `owner` is the set below, `failed` the error that broke the stream.
+-- A state is a buffer with {handle = (nil once closed), name=, owner= (see
+-- handle.lua), failed= (the error that broke the stream), shut= (nothing more
+-- will be written), as_file=}.
 local new, state_of, meta = core.class("byte_stream", methods, function(state)
   return ("%s (%s)"):format(state.name, not state.handle and "closed"
     or state.failed and "broken" or state.ended and "ended" or "open")
 end)
 
 local M = {}
-
--- scope -> {[state] = close}: what is closed when the scope ends. The set is an
--- object with the methods that core.own wants.
-local sets = setmetatable({}, {__mode = "k"})
-
-local set_meta = {__index = {}}
-
-function set_meta.__index.close(set)
-  for state, close in next, set do
-    set[state] = nil
-    close(state)
-  end
-end
-
-function set_meta.__index.is_closed() return false end
-
--- Raises, with the handle closed, if the scope has ended.
-local function new_set(scope, state)
-  local ok, set = pcall(core.own, scope, setmetatable({}, set_meta))
-  if not ok then
-    state.handle:close()
-    error(set, 0)
-  end
-  sets[scope] = set
-  return set
-end
-
---- Lets close(state) be called when the scope ends. Returns the set that the
--- state is in: `set[state] = nil` takes it out. Raises if it has ended.
-function M.own(scope, state, close)
-  local set = core.state(scope) ~= "ended" and sets[scope] or new_set(scope, state)
-  set[state] = close
-  return set
-end
 
 local function end_error(state)
   return core.error("closed", state.name .. (state.handle and " has ended" or " is closed"))
@@ -109,7 +77,7 @@ local new_state = buffers.class(start_reading, function(state) state.handle:read
 -- returns at the end what is left.
 function M.new(handle, name, scope, as_file)
   local state = new_state{handle = handle, name = name, as_file = as_file}
-  state.owner = M.own(scope, state, close_state)
+  state.owner = core.own_handle(scope, state, close_state)
   return new(state)
 end
 
@@ -118,12 +86,12 @@ function M.failure(stream)
   return state_of(stream, "failure").failed
 end
 
---- For other parts: what `pull` and `push` take instead of the stream.
+--- For other parts: what `pull`, `ending` and `push` take instead of the stream.
 function M.state(stream)
   return state_of(stream, "read")
 end
 
-M.pull = buffers.pull
+M.pull, M.ending = buffers.pull, buffers.ending
 
 --- Byte streams.
 -- @type byte_stream
@@ -297,13 +265,15 @@ function M.push(state, data, seconds)
 end
 
 --- Ends the writing: the other side reads the end of the stream, and can still
--- write. Suspends until all is sent.
+-- write. Suspends until all is sent; idempotent.
 -- @function byte_stream:shutdown
 -- @treturn boolean true; or nil and an error, `io` or `closed`
 -- @raise cancelled
 function methods.shutdown(stream)
   local state = state_of(stream, "shutdown")
   if not state.handle then return closed(state) end
+  if state.shut then return true end
+  state.shut = true
   local ok, err = rille.uv_call(state.handle.shutdown, state.handle)
   if not ok then return broken(state, err) end
   return true

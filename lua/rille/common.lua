@@ -1,9 +1,10 @@
 --[[
 common.lua - what the parts that run users' functions share.
 
-    outcome   how a protected call has ended
-    told      the error that comes back after a nil
-    reached   whether an instant has come
+    outcome      how a protected call has ended
+    told         the error that comes back after a nil
+    error_text   any error, for people
+    reached      whether an instant has come
 ]]
 local rille, core = ...
 
@@ -31,6 +32,12 @@ end
 function core.told(err)
   if err ~= nil then return err end
   return core.error("invalid", "the function raised nil")
+end
+
+--- The text of any error, even of one whose __tostring raises.
+function core.error_text(err)
+  local ok, text = pcall(tostring, err)
+  return ok and text or type(err) .. " (its __tostring raises)"
 end
 
 --- Whether the clock stands at `time` or after it.

@@ -22,7 +22,6 @@ local options = {
   mkdir = core.options("mkdir", 2, {
     parents = {"boolean", false}, mode = {"rights", DIRECTORY_MODE},
   }),
-  copy = core.options("copy", 3, {overwrite = {"boolean", true}}),
 }
 
 local MODES = {
@@ -94,6 +93,7 @@ function fs.lstat(path) return core.read_stat(lstat(path)) end
 -- @treturn boolean nil and an error of kind `io` when that cannot be told
 -- @raise cancelled
 function fs.exists(path)
+  core.check_path(path, "exists")
   local found, err = stat(path)
   if found then return true end
   if err.code == "ENOENT" or err.code == "ENOTDIR" then return false end
@@ -149,6 +149,7 @@ end
 -- @raise what `open` and `read` return as errors
 -- @usage for line in rille.fs.lines("app.log") do print(line) end
 function fs.lines(path, max)
+  core.check_path(path, "lines")
   local file, err = fs.open(path)
   if not file then error(err, 0) end
   return file:lines(max), nil, nil, file
@@ -267,21 +268,6 @@ local chmod = simple("chmod", uv.fs_chmod)
 function fs.chmod(path, mode)
   core.check(mode, "rights", "chmod", 2)
   return chmod(path, mode)
-end
-
---- Copies a file, with its rights. Suspends. A copy that fails is removed.
--- @function fs.copy
--- @tparam string from
--- @tparam string to
--- @tparam[opt] table opts `overwrite` (true): else it fails where `to` exists
--- @treturn boolean true; nil and an error of kind `io`
--- @raise cancelled
-function fs.copy(from, to, opts)
-  core.check_path(from, "copy", 1)
-  core.check_path(to, "copy", 2)
-  local o = options.copy(opts)
-  return core.request(from .. " -> " .. to, nil, uv.fs_copyfile, from, to,
-    {excl = not o.overwrite})
 end
 
 rille.fs = fs

@@ -152,8 +152,8 @@ end
 -- @return the file, with `path`; nil and an error of kind `io`
 -- @raise cancelled
 function fs.temp_file(opts)
-  local fd, path = core.request("a temporary file", discard, uv.fs_mkstemp,
-    template("temp_file", opts))
+  local pattern = template("temp_file", opts)
+  local fd, path = core.request("a temporary file " .. pattern, discard, uv.fs_mkstemp, pattern)
   if not fd then return nil, path end
   return core.make_temporary(core.new_file(fd, path, "w+"))
 end

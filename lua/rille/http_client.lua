@@ -109,6 +109,9 @@ local function set_body(request, body, name, argument)
     return
   end
   if request.method == "HEAD" then core.arg_error(name, argument, "HEAD has no body") end
+  if type(body) == "table" and getmetatable(body) == nil and type(body[1]) == "string" then
+    body = core.check_data(body, name, argument)
+  end
   if type(body) == "string" then
     request.body = body
     return
@@ -116,7 +119,8 @@ local function set_body(request, body, name, argument)
   request.pull = puller(body)
   if not request.pull then
     core.arg_error(name, argument,
-      "option 'body': a string, or a function or an object with recv or read expected, got "
+      "option 'body': a string, a list of strings, a function or an object with recv or read "
+        .. "expected, got "
       .. type(body))
   end
 end
@@ -239,12 +243,13 @@ end
 -- alone; obeys its deadlines and cancellation: then the connection is closed.
 -- @function http.request
 -- @tparam table opts `url`; `method` ("GET"); `headers` (name = value or a list
--- of values, or a list of `{name, value}`); `body` (a string, or what gives the
--- pieces: a function, or an object with `recv` or `read`); `timeout` (seconds,
--- for all of it; with `stream` until the head has come); `redirects` (10; false:
--- none); `stream` (false: the body is a string); `scope` (what a streamed body
--- is closed with; the root); `max_body` (64 MiB, of a body that is a string);
--- `max_head` (256 KiB); `fail` (false: a status from 400 is a response);
+-- of values, or a list of `{name, value}`); `body` (a string, a list of strings,
+-- or what gives the pieces: a function, or an object with `recv` or `read`);
+-- `timeout` (seconds, for all of it; with `stream` until the head has come);
+-- `redirects` (10; false: none); `stream` (false: the body is a string); `scope`
+-- (what a streamed body is closed with; the root); `max_body` (64 MiB, of a body
+-- that is a string); `max_head` (256 KiB); `fail` (false: a status from 400 is a
+-- response);
 -- `decompress` (true); `verify` (true); `ca_file`, `ca_path`, `cert_file`,
 -- `key_file`; `proxy` (a URL; false: none; else as the environment says);
 -- `version` ("1.1"; else 2 over TLS, where both have it)

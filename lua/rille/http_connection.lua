@@ -181,7 +181,7 @@ end
 local function run(conn)
   local trace
   local function note(err)
-    if not rille.is_cancellation(err) then trace = debug.traceback(tostring(err), 2) end
+    if not rille.is_cancellation(err) then trace = core.traceback(core.error_text(err), 1) end
     return core.note_traceback(err)
   end
   while true do

@@ -38,23 +38,35 @@ local function send(transfer, chunk)
   return true
 end
 
-local function send_all(transfer, pull)
-  while true do
-    local chunk, err = pull()
-    if chunk == nil then
-      if err ~= nil and not rille.is_error(err, "closed") then error(err, 0) end
-      return transfer:sent()
-    end
-    if type(chunk) ~= "string" then
-      error(("the body of a request must give strings, it gave a %s"):format(type(chunk)), 0)
-    end
-    if not send(transfer, chunk) then return end
+local function misuse(...)
+  error("the body of the request " .. (...):format(select(2, ...)), 0)
+end
+
+-- The next piece, or nil at the end.
+local function next_piece(pull)
+  local piece, err = pull()
+  if piece == nil and err ~= nil and not rille.is_error(err, "closed") then error(err, 0) end
+  if piece ~= nil and type(piece) ~= "string" then
+    misuse("must give strings, it gave a %s", type(piece))
   end
+  return piece
+end
+
+-- `size`: how many bytes are announced, or nil.
+local function send_all(transfer, pull, size)
+  local sent = 0
+  for piece in next_piece, pull do
+    sent = sent + #piece
+    if size and sent > size then misuse("has more than %d bytes", size) end
+    if not send(transfer, piece) then return end
+  end
+  if size and sent < size then misuse("has %d bytes of %d", sent, size) end
+  transfer:sent()
 end
 
 -- The task that sends the body of a request. Its failure is the request's.
-local function pump(state, pull)
-  local ok, err = xpcall(send_all, core.note_traceback, state.transfer, pull)
+local function pump(state, pull, size)
+  local ok, err = xpcall(send_all, core.note_traceback, state.transfer, pull, size)
   if ok then return end
   if err == nil then err = core.error("invalid", "the body of the request raised nil") end
   state.failure = {err}
@@ -75,6 +87,12 @@ local function header_lines(target)
   return lines
 end
 
+-- Whether a compressed body is asked for: not where there is none, nor where a
+-- part of it is wanted, which could not be unpacked.
+local function unpacks(request, target)
+  return request.opts.decompress and target.method ~= "HEAD" and not target.headers:get "range"
+end
+
 -- Begins a transfer. Returns its state; or nil and an error.
 local function start(client, request, target)
   local o, label = request.opts, label_of(target)
@@ -83,13 +101,15 @@ local function start(client, request, target)
     label = label, url = target.url, method = target.method, headers = header_lines(target),
     body = target.body, upload = target.pull and (size or -1), proxy = o.proxy or nil,
     verify = o.verify, ca_file = o.ca_file, ca_path = o.ca_path, cert_file = o.cert_file,
-    key_file = o.key_file, decompress = o.decompress, version = o.version, max_head = o.max_head,
+    key_file = o.key_file, decompress = unpacks(request, target), version = o.version,
+    max_head = o.max_head,
   })
   if not transfer then return nil, core.error("closed", label .. ": the client is closed") end
   local state = bodies.state(transfer, label)
   state.client = client -- whose connections it needs
   if target.pull then
-    state.pump = request.scope:go({name = label, daemon = true}, pump, state, target.pull)
+    state.pump = request.scope:go({name = label, daemon = true}, pump, state, target.pull,
+      size)
   end
   return state
 end
@@ -127,7 +147,7 @@ end
 local function new_response(status, text, request, target)
   local list, version, reason = read_head(text)
   local headers = core.received_headers(list)
-  if request.opts.decompress and headers:get "content-encoding" then
+  if unpacks(request, target) and headers:get "content-encoding" then
     headers:set("content-encoding", nil)
     headers:set("content-length", nil)
   end

@@ -254,6 +254,16 @@ function methods.read_all(req, max)
   end
 end
 
+--- A channel that is closed when the client has gone: it has closed the
+-- connection, or only its own side of it, or the connection has failed. For
+-- select, or to ask: `req:gone():is_closed()`. Never suspends.
+-- @function request:gone
+-- @return the channel
+-- @usage rille.select{{news}, {req:gone()}}
+function methods.gone(req)
+  return streams.ending(conn_of(req, "gone").state)
+end
+
 local function decode(text)
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
     return string.char(tonumber(hex, 16))

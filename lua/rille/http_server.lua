@@ -76,7 +76,9 @@ local function report(state, err, req, trace)
   local on_error = state.opts.on_error
   if on_error == "raise" then return end
   if on_error then return on_error(err, req) end
-  io.stderr:write(("rille: %s: a handler failed: %s\n"):format(state.name, trace or tostring(err)))
+  local what = req and req.method .. " " .. req.path .. ": " or ""
+  io.stderr:write(("rille: %s: %sa handler failed: %s\n"):format(state.name, what,
+    trace or core.error_text(err)))
 end
 
 -- Not more than http-parser itself takes.
@@ -107,8 +109,7 @@ local function start(state, host, port)
   local listener, err = net.listen(host, port, serve, net_options(state))
   if not listener then return nil, err end
   state.listener = listener
-  state.name = "http " .. (port and host ~= "unix" and ("%s:%d"):format(listener:address())
-    or listener:address())
+  state.name = "http " .. (host == "unix" and port or net.address_text(listener:address()))
   state.object = new(state)
   close_on_shutdown(state)
   state.scope:go({name = state.name}, attend, state)

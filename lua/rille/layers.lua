@@ -4,7 +4,7 @@ defaults of its scope.
 
 What a scope has by default is worked out once, when it is opened, and kept in
 its info: its own options over those that it inherits. The C part asks for it
-only where there is something to ask for: see core/bind/block.c and scope.c.
+only where there is something to ask for: see core/bind/block.c and start.c.
 ]]
 local _, core = ...
 

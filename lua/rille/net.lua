@@ -27,11 +27,9 @@ local families = {"inet", "inet6"}
 
 local read_resolve = core.options("resolve", 2, {family = "'inet'|'inet6'"})
 
--- Whether `host` is an address already, and of which family.
-local function literal_family(host)
-  if host:find("^%d+%.%d+%.%d+%.%d+$") then return "inet" end
-  if host:find(":", 1, true) then return "inet6" end
-  return nil
+-- Whether `host` cannot be a name: then no server is asked for it.
+local function is_numeric(host)
+  return host:find "^[%d.]+$" ~= nil or host:find(":", 1, true) ~= nil
 end
 
 local function to_addresses(found)
@@ -57,9 +55,9 @@ function M.resolve(host, opts)
   core.check(host, "string", "resolve", 1)
   local o = read_resolve(opts)
   core.checkpoint()
-  local family = literal_family(host)
+  local family = core.address_family(host)
   if family then return {{host = host, family = family}} end
-  local hints = {socktype = "stream", family = o.family}
+  local hints = {socktype = "stream", family = o.family, numerichost = is_numeric(host)}
   local found, err = rille.uv_call(uv.getaddrinfo, host, nil, hints)
   if not found then return nil, core.io_error(err, "resolve " .. host) end
   return to_addresses(found)
@@ -71,16 +69,35 @@ end
 
 core.add_kind("port", "a port from 0 to 65535", is_port)
 
+--- For the other files: a host and a port as one text.
+function inner.address_text(host, port)
+  return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
+end
+
+local function check_path(path, name)
+  core.check(path, "string", name, 2)
+  if path == "" or path:find("\0", 1, true) then
+    core.arg_error(name, 2, "a path expected, not empty and without a zero byte")
+  end
+end
+
 --- For the other files: checks the address of a call. Returns whether it is
 -- that of a Unix socket, and its text.
 function inner.check_address(host, port, name)
   core.check(host, "string", name, 1)
   if host == "unix" then
-    core.check(port, "string", name, 2)
+    check_path(port, name)
     return true, "unix " .. port
   end
   core.check(port, "port", name, 2)
-  return false, (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
+  return false, inner.address_text(host, port)
+end
+
+--- For the other files: nil and an error if a Unix socket cannot have this path,
+-- which libuv would cut; `what` is tried.
+function inner.check_fits(path, what)
+  if core.fits_unix(path) then return true end
+  return nil, core.io_error("ENAMETOOLONG: the path of a socket is too long", what)
 end
 
 --- For the other files: puts addresses in the order of RFC 8305, 4: the

@@ -24,15 +24,11 @@ function attempts_meta.__close(attempts)
   end
 end
 
-local function describe(address, port)
-  return (address.family == "inet6" and "[%s]:%d" or "%s:%d"):format(address.host, port)
-end
-
 -- Begins to connect; the end is an event {handle=, err=, name=}.
 local function attempt(address, port, o, attempts, events)
   local handle = uv.new_tcp()
   attempts[handle] = true
-  local name = describe(address, port)
+  local name = net.address_text(address.host, port)
   local function tell(err)
     events:try_send{handle = handle, name = name, err = err}
   end
@@ -89,6 +85,8 @@ local function connect_tcp(host, port, o)
 end
 
 local function connect_unix(path, o)
+  local fits, too_long = net.check_fits(path, "connect to unix " .. path)
+  if not fits then return nil, too_long end
   local attempts <close> = setmetatable({}, attempts_meta)
   local handle = uv.new_pipe(false)
   attempts[handle] = true

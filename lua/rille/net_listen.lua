@@ -54,17 +54,13 @@ local function leaving(state)
   end})
 end
 
-local function text_of(err)
-  local ok, text = pcall(tostring, err)
-  return ok and text or type(err) .. " (its __tostring raises)"
-end
-
 local function report(state, connection, err, trace)
   state.errors = state.errors + 1
   local on_error = state.opts.on_error
   if on_error == "raise" then error(err, 0) end
   if on_error then return on_error(err, connection) end
-  io.stderr:write(("rille: %s: a handler failed: %s\n"):format(state.name, trace or text_of(err)))
+  io.stderr:write(("rille: %s: a handler failed: %s\n"):format(state.name,
+    trace or core.error_text(err)))
 end
 
 -- task -> the traceback of what its handler has raised
@@ -72,7 +68,7 @@ local traces = setmetatable({}, {__mode = "k"})
 
 local function note(err)
   if not rille.is_cancellation(err) then
-    traces[rille.current()] = core.traceback(text_of(err), 1)
+    traces[rille.current()] = core.traceback(core.error_text(err), 1)
   end
   return core.note_traceback(err)
 end
@@ -165,7 +161,7 @@ local function start(handle, state)
     handle:close()
     return nil, core.io_error(code, "listen on " .. state.name)
   end
-  state.owner = streams.own(state.scope, state, close_state)
+  state.owner = core.own_handle(state.scope, state, close_state)
   state.poll = uv.new_poll(state.fd)
   function state.on_readable()
     state.poll:stop()
@@ -187,9 +183,15 @@ local function bind(handle, state, ...)
   state.handle, state.fd = handle, handle:fileno()
   if not state.unix then
     state.host, state.port = ok.ip, ok.port
-    state.name = ("%s:%d"):format(ok.ip, ok.port)
+    state.name = net.address_text(ok.ip, ok.port)
   end
   return start(handle, state)
+end
+
+local function listen_unix(state, path)
+  local fits, too_long = net.check_fits(path, "listen on " .. state.name)
+  if not fits then return nil, too_long end
+  return bind(uv.new_pipe(false), state, path)
 end
 
 local function listen_tcp(state, host, port)
@@ -236,7 +238,7 @@ function net.listen(host, port, handler, opts)
     wake = rille.channel(1, {overflow = "drop_newest"}),
     active = 0, accepted = 0, errors = 0, broken = 0, pauses = 0,
   }, guard)
-  if is_unix then return bind(uv.new_pipe(false), state, port) end
+  if is_unix then return listen_unix(state, port) end
   return listen_tcp(state, host, port)
 end
 

@@ -7,7 +7,7 @@ the network itself would.
 local rille, core = ...
 
 local net = core.net
-local streams = core.load "rille.byte_stream"
+core.load "rille.handle"
 local uv = rille.uv()
 
 local methods = {}
@@ -49,13 +49,13 @@ local function open(address, port, o)
   if ok then found, err = handle:getsockname() end
   if not found then
     handle:close()
-    return nil, core.io_error(err, ("udp %s:%d"):format(address.host, port))
+    return nil, core.io_error(err, "udp " .. net.address_text(address.host, port))
   end
-  local state = {handle = handle, name = ("%s:%d"):format(found.ip, found.port), dropped = 0}
+  local state = {handle = handle, name = net.address_text(found.ip, found.port), dropped = 0}
   state.incoming = rille.channel(o.buffer, {overflow = "drop_newest", on_drop = function()
     state.dropped = state.dropped + 1
   end})
-  state.owner = streams.own(net.scope_of(o.scope), state, close_state)
+  state.owner = core.own_handle(net.scope_of(o.scope), state, close_state)
   return new(state)
 end
 

@@ -180,9 +180,7 @@ end
 
 -- The set of the scope in which the running task is.
 local function set_of_scope()
-  local task = rille.current()
-  if not task then core.misuse "cannot start a process here: not inside a task" end
-  local scope = core.innermost() or task:scope()
+  local scope = core.innermost_scope "process"
   local set = sets[scope]
   if set then return set end
   set = setmetatable({scope = scope, children = {}}, {__index = set_methods})

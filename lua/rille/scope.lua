@@ -262,6 +262,7 @@ function core.innermost_scope(name)
   local task = rille.current()
   if not task then core.misuse(("rille.%s can be called only inside a task"):format(name)) end
   return core.innermost() or task:scope()
+    or core.misuse(("rille.%s cannot be called here: outside any scope"):format(name))
 end
 
 -- What the trampoline of a task calls when the task has ended with scopes

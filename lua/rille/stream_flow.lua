@@ -98,7 +98,7 @@ local function parent_of(s) return s:parent() end
 
 --- The innermost scope of the running task.
 function M.innermost()
-  return rille.scope(parent_of) or rille.current():scope()
+  return rille.scope(parent_of) or core.innermost_scope "stream"
 end
 
 local function is_inside(inner, outer)

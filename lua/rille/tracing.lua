@@ -209,7 +209,7 @@ end
 
 --- For the C part: a task has been started in scope `s`, with these options or
 -- nil; it runs `fn`, and was started at `line` of `file`.
-function core.trace_task(task, s, opts, fn, file, line)
+function core.trace_task(task, s, opts, fn, line, file)
   local above = nearest(s)
   if busy or not (above and above.tracer) then return end
   above.tasks = above.tasks + 1

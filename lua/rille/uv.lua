@@ -37,22 +37,11 @@ function core.io_error(err, what)
     if not what or err.kind ~= "io" then return err end
     return core.error("io", what .. ": " .. err.message, {code = err.code})
   end
-  local code, text = tostring(err):match "^([%u%d_]+):?%s*(.*)$"
+  local code, text = tostring(err):match "^([%u%d_]+):?%s*(.-):?%s*$" -- the name may be missing
   if not code then code, text = "EUNKNOWN", tostring(err) end
   if text == "" then text = texts[code] or "system error" end
   local message = ("%s (%s)"):format(text, code)
   return core.error("io", what and what .. ": " .. message or message, {code = code})
-end
-
---- For other parts: closes `state.handle`, if it has one yet, and takes the state
--- out of the set of its owner. Whether it had one.
-function core.close_handle(state)
-  local handle = state.handle
-  if not handle then return false end
-  state.handle = nil
-  state.owner[state] = nil
-  if not handle:is_closing() then handle:close() end
-  return true
 end
 
 local function settle(err, ...)

@@ -83,7 +83,9 @@ end
 
 function harness.peak() return status("VmHWM") end
 
-local function run(peer, name, ops, tasks)
+-- Does the row while `sleepers` tasks, that take no part, sleep.
+local function run(peer, name, ops, tasks, sleepers)
+  local wake = sleepers and sleepers > 0 and peer.bystanders(sleepers)
   local b = setmetatable({
     ops = ops, tasks = tasks, here = 0,
     clock = peer.clock, yield = peer.yield,
@@ -94,6 +96,7 @@ local function run(peer, name, ops, tasks)
   if got ~= want or got == nil then
     error(("%s: computed %s, not %s"):format(name, tostring(got), tostring(want)), 0)
   end
+  if wake then wake() end
   return b
 end
 
@@ -107,20 +110,22 @@ local function warm_up(peer, name, ops, tasks)
   return (b.heap_ended - b.heap_began) * 1024 / b.ops
 end
 
--- Runs the row that the command line names: ROW OPS TASKS [WARM], where WARM is
--- the number of tasks in the warm-up, if not the same.
+-- Runs the row that the command line names: ROW OPS TASKS [WARM] [SLEEPERS],
+-- where WARM is the number of tasks in the warm-up, if not the same, and SLEEPERS
+-- that of tasks beside them that sleep.
 -- peer: clock() in seconds, yield() if it has tasks, rows, and cold: the names
--- of rows that are not warmed up.
+-- of rows that are not warmed up; bystanders(n), if it has tasks that sleep,
+-- starts so many, and returns a function that ends them.
 function harness.main(peer, args)
   local name, ops, tasks = args[1], tonumber(args[2]), tonumber(args[3])
   if not (name and peer.rows[name] and ops and tasks) then
-    error("usage: ROW OPS TASKS [WARM]; no row " .. tostring(name), 0)
+    error("usage: ROW OPS TASKS [WARM] [SLEEPERS]; no row " .. tostring(name), 0)
   end
   local alloc
   if not (peer.cold and peer.cold[name]) then
     alloc = warm_up(peer, name, ops, tonumber(args[4]) or tasks)
   end
-  local b = run(peer, name, ops, tasks)
+  local b = run(peer, name, ops, tasks, tonumber(args[5]))
   print(("result %s ops=%d seconds=%.9f cpu=%.9f bytes=%.1f%s"):format(name, b.ops,
     b.ended - b.began, b.cpu_ended - b.cpu_began, b.bytes or harness.peak(),
     alloc and (" alloc=%.2f"):format(alloc) or ""))

@@ -8,7 +8,9 @@
 local rille = require "rille"
 local net = require "rille.net"
 
-local FETCH_DEADLINE, CRAWL_DEADLINE = 0.25, 10 -- seconds
+local FETCH_DEADLINE, CRAWL_DEADLINE = 30, 120 -- seconds
+-- What was slow the last time gets little time.
+local DEADLINE_OF = { ["/slow"] = 0.05 }
 local WANTED = 3
 
 local SITE = {
@@ -19,9 +21,9 @@ local SITE = {
   ["/gold/1"] = { gold = true },
   ["/gold/2"] = { gold = true, delay = 0.02 },
   ["/gold/3"] = { gold = true, delay = 0.02 },
-  ["/slow"] = { delay = 60 },
-  ["/stuck/1"] = { delay = 60 },
-  ["/stuck/2"] = { delay = 60 },
+  ["/slow"] = { delay = 600 },
+  ["/stuck/1"] = { delay = 600 },
+  ["/stuck/2"] = { delay = 600 },
   ["/late"] = { gold = true },
   ["/broken"] = { hangs_up = true },
 }
@@ -63,7 +65,7 @@ end
 
 local function visit(crawl, level, path)
   crawl.outcome[path] = "cancelled" -- unless the next line returns
-  local page, err = rille.timeout(FETCH_DEADLINE, fetch, crawl.port, path)
+  local page, err = rille.timeout(DEADLINE_OF[path] or FETCH_DEADLINE, fetch, crawl.port, path)
   if not page then
     crawl.outcome[path] = rille.is_error(err, "timeout") and "timeout" or err
     return

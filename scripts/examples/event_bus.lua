@@ -47,6 +47,7 @@ rille.scope(function(s)
   print("watchdog", "has " .. sample:recv())
 end) -- the bus is closed here; its subscribers come to an end
 
+-- options: --virtual
 -- expect: topics	orders.*  orders.>  orders.paid
 -- expect: shop	order 1 has reached 2
 -- expect: shop	order 2 has reached 3

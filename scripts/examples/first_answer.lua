@@ -41,12 +41,12 @@ end
 
 rille.scope({ name = "servers" }, function(scope)
   local near = ask(serve("near", 0.05))
-  local far = ask(serve("far", 60))
-  local lost = ask(serve("lost", 60))
+  local far = ask(serve("far", 600))
+  local lost = ask(serve("lost", 600))
   local broken = ask(serve(nil, 0))
 
   print("race", scope:race { far, near, lost })
-  print("race", scope:race { far, near, broken })
+  print("race", scope:race { far, lost, broken })
   print("any", scope:any { far, near, broken })
 
   local answer, err = scope:any { broken, ask(1) }

@@ -2,7 +2,7 @@
 --
 --     rille scripts/examples/health_check.lua [FILE]
 --
--- FILE has one URL a line. Hosts are checked at the same time, the links of one
+-- FILE has one URL a line, and the seconds that it may take, if not 10. Hosts are checked at the same time, the links of one
 -- host one after the other. A limiter bounds the requests per second of all; what
 -- may pass is tried again, after as long as the server asks for; a host that is
 -- down is left alone by its circuit breaker. Without a FILE, it checks two little
@@ -10,7 +10,7 @@
 local rille = require "rille"
 local http = rille.http
 
-local TIMEOUT, HOSTS, PER_SECOND = 0.5, 8, 200
+local TIMEOUT, HOSTS, PER_SECOND = 10, 8, 200
 
 ----------------------------------------------------------------------------
 -- Checking
@@ -41,7 +41,7 @@ local function check(client, policy, link)
   local tries = 0
   local response, err = policy:call(function()
     tries = tries + 1
-    return client:get(link.url, {fail = true})
+    return client:get(link.url, {fail = true, timeout = link.seconds})
   end)
   link.ok, link.result = response ~= nil, describe(response, err, tries)
 end
@@ -95,9 +95,10 @@ end
 local function read_links(path, places)
   local links = {}
   for line in assert(rille.fs.open(path)):lines() do
-    local label = line:match "^%s*([^#%s]+)"
+    local label, seconds = line:match "^%s*([^#%s]+)%s*([%d.]*)"
     if label then
-      links[#links + 1] = {label = label, url = label:gsub("{(%a+)}", places)}
+      links[#links + 1] = {label = label, url = label:gsub("{(%a+)}", places),
+        seconds = tonumber(seconds)}
     end
   end
   return links
@@ -117,7 +118,7 @@ local answers = {
 }
 
 local function answer(path)
-  if path == "/hangs" then rille.sleep(60) end
+  if path == "/hangs" then rille.sleep(600) end
   if path == "/busy" and busy then
     busy = false
     return "503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"

@@ -15,7 +15,7 @@ end
 -- A handler that passes connections on to host and port.
 local function proxy(host, port)
   return function(client)
-    local server <close> = assert(net.connect(host, port, {timeout = 5}))
+    local server <close> = assert(net.connect(host, port, {timeout = 30}))
     rille.scope(function(s)
       s:go(pump, client, server)
       s:go(pump, server, client)

@@ -68,6 +68,7 @@ rille.scope({ name = "app" }, function(app)
   print("-- at the end tasks come first, then services and deferred functions")
 end)
 
+-- options: --virtual
 -- expect: -- a factory runs once, may wait, and may use what is there already
 -- expect: connected to db://moon
 -- expect: -- scopes inside find the services, and may shadow them

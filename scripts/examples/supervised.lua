@@ -48,6 +48,7 @@ local _, err = rille.timeout(0.01, rille.supervise, function()
 end)
 print(err.kind)
 
+-- options: --virtual
 -- expect: -- a worker that crashes twice
 -- expect:   worker starts
 -- expect:   done: mow

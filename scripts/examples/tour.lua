@@ -119,6 +119,7 @@ rille.scope({ name = "observatory" }, function(scope)
   print(watcher:status(), rille.dump():match("observatory"), rille.dump():match("watcher"))
 end)
 
+-- options: --virtual
 -- expect: -- tasks live in scopes; leaving a scope waits for its tasks
 -- expect: both started
 -- expect: first

@@ -8,7 +8,7 @@ describe("an engine that is closed by a task", function()
         if meta and meta.__metatable == "rille.engine" then meta.__gc(v) end
       end
       print(pcall(rille.sleep, 0))]]
-    local pipe = assert(io.popen(("timeout 20 %s -e '%s' 2>&1"):format(
+    local pipe = assert(io.popen(("timeout 200 %s -e '%s' 2>&1"):format(
       os.getenv "RILLE_BINARY", script)))
     local text = pipe:read "a"
     local _, how, status = pipe:close()

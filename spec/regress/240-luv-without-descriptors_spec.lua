@@ -11,7 +11,7 @@ describe("rille.uv, with no descriptor left", function()
       print(select(2, pcall(rille.uv)))
       for _, file in ipairs(files) do file:close() end
       print(type(rille.uv().now()))]]
-    local pipe = assert(io.popen(("ulimit -n 64; exec timeout 20 %s -e '%s' 2>&1"):format(
+    local pipe = assert(io.popen(("ulimit -n 64; exec timeout 200 %s -e '%s' 2>&1"):format(
       os.getenv "RILLE_BINARY", script)))
     local text = pipe:read "a"
     pipe:close()

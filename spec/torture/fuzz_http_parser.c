@@ -1,5 +1,5 @@
 /*
- * fuzz_http_parser.c - any bytes as requests (core/bind/http_parser.c): what is
+ * fuzz_http_parser.c - any bytes as requests (core/bind/http_*.c): what is
  * taken must have the form that RFC 9112 gives it, as a second reading of the
  * head in Lua's patterns finds it; and it must not matter in which pieces the
  * bytes come: the same requests are found, or the same number before a refusal.

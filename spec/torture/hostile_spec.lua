@@ -24,7 +24,7 @@ local function child(script, limits)
   local file <close> = assert(io.open(path, "w"))
   file:write(script)
   file:close()
-  local command = ("(%s exec timeout 60 %s %s) 2>&1 </dev/null"):format(limits or "",
+  local command = ("(%s exec timeout 500 %s %s) 2>&1 </dev/null"):format(limits or "",
     os.getenv "RILLE_BINARY", path)
   local pipe = assert(io.popen("exec 9>&-; " .. command))
   local text = pipe:read "a"

@@ -106,11 +106,11 @@ local function injector(main, at, which, act, seen)
       end
     end
     if seen.hit then steps = steps + 1 end
-    if steps == (seen.real and 600 or 200) then
+    if steps == (seen.patience or 200) then
       seen.rescued = true
       rille.root():cancel "rescued"
     end
-    if n > at + 2000 or steps > 20000 then error("the scenario does not end") end
+    if n > at + 2000 or steps > 400000 then error("the scenario does not end") end
     is_point = step(state, seen.real)
   end
 end
@@ -135,9 +135,9 @@ end
 -- Runs the scenario with act(task) at point `at` for the task `which`. On the
 -- real clock that is a task of the scenario's own: those that end a process for
 -- it are in nobody's reach. Returns what was seen and what was raised.
-function inject.attempt(scenario, at, which, act)
+function inject.attempt(scenario, at, which, act, patience)
   local real = inject.real[scenario]
-  local tracker, seen = new_tracker(), { real = real }
+  local tracker, seen = new_tracker(), { real = real, patience = real and (patience or 600) }
   local before = #rille.testing.leaks()
   tracker.real, inject.raised = real, false
   if real then tracker.before = real() end
@@ -166,8 +166,9 @@ function inject.points(scenario)
 end
 
 -- Does `act` at every point for every task; with `limit`, at so many of them,
--- chosen by `random`. check(ok, err, seen) judges. Returns how many runs.
-function inject.everywhere(scenario, act, check, limit, random)
+-- chosen by `random`. check(ok, err, seen) judges; `patience` is the injector's on
+-- the real clock. Returns how many runs.
+function inject.everywhere(scenario, act, check, limit, random, patience)
   local list = {}
   for at, tasks in ipairs(inject.points(scenario)) do
     for which = 1, tasks do list[#list + 1] = { at, which } end
@@ -175,7 +176,7 @@ function inject.everywhere(scenario, act, check, limit, random)
   local all = #list
   while limit and #list > limit do table.remove(list, random(#list)) end
   for _, point in ipairs(list) do
-    local ran, seen, ok, err = pcall(inject.attempt, scenario, point[1], point[2], act)
+    local ran, seen, ok, err = pcall(inject.attempt, scenario, point[1], point[2], act, patience)
     local bad = not ran and seen or check(ok, err, seen)
     if bad then
       error(("at point %d, task %d of %d: %s"):format(point[1], point[2], all,

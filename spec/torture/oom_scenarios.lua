@@ -243,6 +243,17 @@ scenario("generators", function()
   return text(sum, rille.now())
 end)
 
+scenario("generators in generators", function()
+  local wrap, yield, sum = rille.coroutine.wrap, rille.coroutine.yield, 0
+  local function inner()
+    for i = 1, 3 do rille.sleep(1) yield(i) end
+  end
+  for v in wrap(function()
+    for i in wrap(inner) do rille.yield() yield(i) end
+  end) do sum = sum + v end
+  return text(sum, rille.now())
+end)
+
 scenario("dump and traceback", function()
   return rille.scope({ name = "watched" }, function(s)
     local task <close> = s:go({ name = "sleeper" }, rille.sleep, 9)

@@ -70,11 +70,9 @@ function fates.forks()
     { stdin = "null", group = true }))
   local grandchild = tonumber((p:stdout():read_line()))
   p:close()
-  for _ = 1, 500 do
-    if not sys.lives(grandchild) then return nil end
-    rille.sleep(0.002)
-  end
-  return "a child's child is left"
+  return sys.in_the_end(function()
+    return sys.lives(grandchild) and "a child's child is left" or nil
+  end)
 end
 
 -- Waited for, told of and closed more than once.

@@ -1,8 +1,8 @@
--- Very many of one thing: tasks, channels, scopes, waiters. What is measured
--- is processor time of this process, the least of several runs, and only as a
--- ratio; and memory, which a second round must not add to. (After the first
--- round the engine keeps its tables as large as they were, and malloc what it
--- has taken from the system: so the first round is the baseline.)
+-- Very many of one thing: tasks, channels, scopes, waiters. What it costs is
+-- counted in instructions, as a ratio (spec/growth.lua); memory is that which a
+-- second round must not add to. (After the first round the engine keeps its
+-- tables as large as they were, and malloc what it has taken from the system:
+-- so the first round is the baseline.)
 local rille = require "rille"
 local helper = require "spec.helper"
 local setting = require "spec.torture.setting"
@@ -29,56 +29,6 @@ local function flat(fn)
     assert.is_true(rss_after < rss * 1.02, ("%d KB, then %d"):format(rss, rss_after))
   end
 end
-
--- The least processor time of some runs of fn(n), which returns what it took.
-local function least(fn, n)
-  local best = math.huge
-  for _ = 1, size(3, 5) do
-    collectgarbage()
-    best = math.min(best, fn(n))
-  end
-  return best
-end
-
--- Twice as many take at most three times as long; in the smoke size, where a
--- cache's size shows, four times as many at most nine times. The least of
--- several runs, and again if that was not so.
-local factor, limit = size(4, 2), size(9, 3)
-
-local function linear(name, fn, n)
-  local ratio
-  for _ = 1, 3 do
-    local less, more = least(fn, n), least(fn, factor * n)
-    ratio = more / math.max(less, 0.0005)
-    note("scale: %s: %d take %.3f s, %d take %.3f s, ratio %.2f", name, n, less, factor * n, more,
-      ratio)
-    if ratio <= limit then return end
-  end
-  error(("%d times as many take %.1f times as long"):format(factor, ratio))
-end
-
--- The time it takes to wake and end `n` tasks that wait, by wake(scope, ch).
-local function waking(wait, wake)
-  return function(n)
-    local took
-    helper.run(function()
-      local ch = rille.channel()
-      rille.scope(function(s)
-        for _ = 1, n do s:go(wait, ch) end
-        rille.sleep(1)
-        local began = os.clock()
-        wake(s, ch)
-        s:defer(function() took = os.clock() - began end)
-      end)
-    end)
-    return took
-  end
-end
-
-local function recv(ch) ch:recv() end
-local function sleep() rille.sleep(1e6) end
-local function cancel(s) s:cancel() end
-local function close(_, ch) ch:close() end
 
 describe("very many tasks", function()
   it("that wait are cancelled at once", function()
@@ -107,32 +57,6 @@ describe("very many tasks", function()
     end)
   end)
 
-  it("are cancelled in time that grows as they do", function()
-    linear("receivers cancelled", waking(recv, cancel), size(1000, 50000))
-    linear("sleepers cancelled", waking(sleep, cancel), size(1000, 50000))
-  end)
-
-  it("wake on one channel that is closed in time that grows as they do", function()
-    linear("waiters on a closed channel", waking(recv, close), size(1000, 100000))
-  end)
-
-  it("end one by one, the last first, in time that grows as they do", function()
-    local function cancel_last_first(n)
-      local took
-      helper.run(function()
-        local tasks, ch = {}, rille.channel()
-        for i = 1, n do tasks[i] = rille.root():task(function() ch:recv() end) end
-        rille.sleep(1)
-        local began = os.clock()
-        for i = n, 1, -1 do tasks[i]:cancel() end
-        rille.sleep(1)
-        took = os.clock() - began
-        rille.root():cancel()
-      end)
-      return took
-    end
-    linear("tasks cancelled one by one", cancel_last_first, size(1000, 50000))
-  end)
 end)
 
 describe("a chain of very many channels", function()
@@ -222,44 +146,24 @@ describe("very deep scopes", function()
       end)
     end)
   end)
-
-  it("in one task are opened and left in time that grows as they do", function()
-    linear("scopes in one task", function(n)
-      local began = os.clock()
-      helper.run(function() nest(n, function() end) end)
-      return os.clock() - began
-    end, size(1000, 40000))
-  end)
-
-  it("in one task are cancelled in time that grows as they do", function()
-    linear("scopes in one task, cancelled", function(n)
-      local began
-      helper.run(function()
-        helper.raises_kind("cancelled", function()
-          nest(n, function(outermost)
-            began = os.clock()
-            outermost:cancel()
-            rille.sleep(1)
-          end)
-        end)
-      end)
-      return os.clock() - began
-    end, size(1000, 40000))
-  end)
-
-  it("of tasks in one another are cancelled in time that grows as they do", function()
-    linear("tasks in one another", function(n)
-      local took
-      helper.run(function()
-        rille.scope(function(s)
-          s:go(descend, n, { closed = 0 })
-          rille.sleep(1)
-          local began = os.clock()
-          s:cancel()
-          s:defer(function() took = os.clock() - began end)
-        end)
-      end)
-      return took
-    end, size(500, 10000))
-  end)
 end)
+
+-- Four times as many as this, at most.
+local n = size(1000, 25000)
+
+for _, name in ipairs {
+  "receivers cancelled",
+  "receivers of a channel that is closed",
+  "scopes of one task",
+  "scopes of one task, cancelled",
+  "sleepers cancelled",
+  "tasks cancelled one by one, the last first",
+  "tasks in one another, cancelled",
+} do
+  describe(name, function()
+    local it = helper.uncounted and pending or it
+    it("take work that grows as they do", function()
+      note("scale: %s: ratio %.3f", name, helper.check_linear(name, n))
+    end)
+  end)
+end

@@ -1,48 +1,56 @@
 /* cancel_test.c - what a cancellation reaches, and whose it is. */
 #include "engine_fixture.h"
 
+/* Nodes of scopes of which nothing else is used. */
+static void open_scope(struct rille_cancel *node, struct rille_cancel *parent,
+                       bool shield) {
+  RILLE_ENTRY(node, struct rille_scope, cancel)->below = parent;
+  rille_cancel_open(node, parent, RILLE_OWNER_SCOPE, shield);
+}
+
 static void open_node(struct rille_cancel *node, struct rille_cancel *parent) {
-  rille_cancel_open(node, parent, RILLE_OWNER_SCOPE, false);
+  open_scope(node, parent, false);
 }
 
 static void open_shield(struct rille_cancel *node,
                         struct rille_cancel *parent) {
-  rille_cancel_open(node, parent, RILLE_OWNER_SCOPE, true);
+  open_scope(node, parent, true);
 }
 
 /* root -- a -- b -- c, and a -- side */
 struct tree {
-  struct rille_cancel root, a, b, c, side;
+  struct rille_scope root, a, b, c, side;
 };
 
 static void make_tree(struct tree *t, bool shield_b) {
-  open_node(&t->root, NULL);
-  open_node(&t->a, &t->root);
-  rille_cancel_open(&t->b, &t->a, RILLE_OWNER_SCOPE, shield_b);
-  open_node(&t->c, &t->b);
-  open_node(&t->side, &t->a);
+  *t = (struct tree){0};
+  open_node(&t->root.cancel, NULL);
+  open_node(&t->a.cancel, &t->root.cancel);
+  open_scope(&t->b.cancel, &t->a.cancel, shield_b);
+  open_node(&t->c.cancel, &t->b.cancel);
+  open_node(&t->side.cancel, &t->a.cancel);
 }
 
 static void a_cancellation_reaches_everything_below(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, false);
-  assert_true(rille_cancel_call(&f->engine, &t.a));
-  assert_ptr_equal(&t.a, t.a.by);
-  assert_ptr_equal(&t.a, t.b.by);
-  assert_ptr_equal(&t.a, t.c.by);
-  assert_ptr_equal(&t.a, t.side.by);
+  assert_true(rille_cancel_call(&f->engine, &t.a.cancel));
+  assert_ptr_equal(&t.a.cancel, t.a.cancel.by);
+  assert_ptr_equal(&t.a.cancel, t.b.cancel.by);
+  assert_ptr_equal(&t.a.cancel, t.c.cancel.by);
+  assert_ptr_equal(&t.a.cancel, t.side.cancel.by);
 }
 
 static void a_cancellation_reaches_nothing_above_or_beside(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, false);
-  rille_cancel_call(&f->engine, &t.b);
-  assert_ptr_equal(&t.b, t.c.by);
-  assert_null(t.root.by);
-  assert_null(t.a.by);
-  assert_null(t.side.by);
+  rille_cancel_call(&f->engine, &t.b.cancel);
+  assert_ptr_equal(&t.b.cancel, t.c.cancel.by);
+  assert_null(t.root.cancel.by);
+  assert_null(t.a.cancel.by);
+  assert_null(t.side.cancel.by);
 }
 
 static void only_the_node_that_was_cancelled_is_called(void **state) {
@@ -50,10 +58,10 @@ static void only_the_node_that_was_cancelled_is_called(void **state) {
   struct tree t;
   make_tree(&t, false);
   advance(f, 10);
-  rille_cancel_call(&f->engine, &t.a);
-  assert_true(t.a.called);
-  assert_int_equal(10, t.a.called_at);
-  assert_false(t.b.called);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_true(t.a.cancel.called);
+  assert_int_equal(10, t.a.cancel.called_at);
+  assert_false(t.b.cancel.called);
 }
 
 static void a_second_call_changes_nothing(void **state) {
@@ -61,137 +69,144 @@ static void a_second_call_changes_nothing(void **state) {
   struct tree t;
   make_tree(&t, false);
   advance(f, 10);
-  rille_cancel_call(&f->engine, &t.a);
+  rille_cancel_call(&f->engine, &t.a.cancel);
   advance(f, 20);
-  assert_false(rille_cancel_call(&f->engine, &t.a));
-  assert_int_equal(10, t.a.called_at);
+  assert_false(rille_cancel_call(&f->engine, &t.a.cancel));
+  assert_int_equal(10, t.a.cancel.called_at);
 }
 
 static void a_shield_stops_a_cancellation(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, true);
-  rille_cancel_call(&f->engine, &t.a);
-  assert_null(t.b.by);
-  assert_null(t.c.by);
-  assert_ptr_equal(&t.a, t.side.by);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_null(t.b.cancel.by);
+  assert_null(t.c.cancel.by);
+  assert_ptr_equal(&t.a.cancel, t.side.cancel.by);
 }
 
 static void a_shield_can_be_cancelled_itself(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, true);
-  rille_cancel_call(&f->engine, &t.b);
-  assert_ptr_equal(&t.b, t.b.by);
-  assert_ptr_equal(&t.b, t.c.by);
+  rille_cancel_call(&f->engine, &t.b.cancel);
+  assert_ptr_equal(&t.b.cancel, t.b.cancel.by);
+  assert_ptr_equal(&t.b.cancel, t.c.cancel.by);
 }
 
 static void the_outer_takes_over_from_the_inner(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, false);
-  rille_cancel_call(&f->engine, &t.b);
-  rille_cancel_call(&f->engine, &t.a);
-  assert_ptr_equal(&t.a, t.b.by);
-  assert_ptr_equal(&t.a, t.c.by);
+  rille_cancel_call(&f->engine, &t.b.cancel);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_ptr_equal(&t.a.cancel, t.b.cancel.by);
+  assert_ptr_equal(&t.a.cancel, t.c.cancel.by);
 }
 
 static void the_inner_does_not_take_over_from_the_outer(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, false);
-  rille_cancel_call(&f->engine, &t.a);
-  assert_true(rille_cancel_call(&f->engine, &t.b));
-  assert_true(t.b.called);
-  assert_ptr_equal(&t.a, t.b.by);
-  assert_ptr_equal(&t.a, t.c.by);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_true(rille_cancel_call(&f->engine, &t.b.cancel));
+  assert_true(t.b.cancel.called);
+  assert_ptr_equal(&t.a.cancel, t.b.cancel.by);
+  assert_ptr_equal(&t.a.cancel, t.c.cancel.by);
 }
 
 static void the_outer_does_not_take_over_behind_a_shield(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, true);
-  rille_cancel_call(&f->engine, &t.c);
-  rille_cancel_call(&f->engine, &t.a);
-  assert_ptr_equal(&t.c, t.c.by);
+  rille_cancel_call(&f->engine, &t.c.cancel);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_ptr_equal(&t.c.cancel, t.c.cancel.by);
 }
 
 static void a_node_opened_below_a_cancelled_one_is_cancelled(void **state) {
   struct fixture *f = *state;
   struct tree t;
-  struct rille_cancel late;
+  struct rille_scope late = {0};
   make_tree(&t, false);
-  rille_cancel_call(&f->engine, &t.a);
-  open_node(&late, &t.c);
-  assert_ptr_equal(&t.a, late.by);
-  assert_false(late.called);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  open_node(&late.cancel, &t.c.cancel);
+  assert_ptr_equal(&t.a.cancel, late.cancel.by);
+  assert_false(late.cancel.called);
 }
 
 static void a_shield_opened_below_a_cancelled_node_is_not(void **state) {
   struct fixture *f = *state;
   struct tree t;
-  struct rille_cancel late;
+  struct rille_scope late = {0};
   make_tree(&t, false);
-  rille_cancel_call(&f->engine, &t.a);
-  open_shield(&late, &t.c);
-  assert_null(late.by);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  open_shield(&late.cancel, &t.c.cancel);
+  assert_null(late.cancel.by);
 }
 
 static void a_closed_node_is_not_reached(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, false);
-  rille_cancel_close(&t.side);
-  rille_cancel_close(&t.side);
-  rille_cancel_call(&f->engine, &t.a);
-  assert_null(t.side.by);
-  assert_ptr_equal(&t.a, t.c.by);
+  rille_cancel_close(&t.side.cancel);
+  rille_cancel_close(&t.side.cancel);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_null(t.side.cancel.by);
+  assert_ptr_equal(&t.a.cancel, t.c.cancel.by);
 }
 
-static void a_mirror_is_reached_with_its_node(void **state) {
+/* Makes b a scope whose body runs below b of another tree. */
+static void put_body(struct tree *t, struct tree *other, bool shield) {
+  t->b.foreign = 1;
+  t->b.parent = &t->a;
+  t->b.below = &other->b.cancel;
+  rille_cancel_open(&t->b.body, &other->b.cancel, RILLE_OWNER_BODY, shield);
+}
+
+static void a_body_is_reached_with_its_scope(void **state) {
   struct fixture *f = *state;
   struct tree t, other;
   make_tree(&t, false);
   make_tree(&other, false);
-  t.b.mirror = &other.b;
-  rille_cancel_call(&f->engine, &t.a);
-  assert_ptr_equal(&t.a, other.b.by);
-  assert_ptr_equal(&t.a, other.c.by);
-  assert_null(other.a.by);
+  put_body(&t, &other, false);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_ptr_equal(&t.a.cancel, t.b.body.by);
+  assert_null(other.b.cancel.by);
 }
 
-static void a_mirror_is_not_reached_behind_a_shield(void **state) {
+static void a_body_is_not_reached_behind_a_shield(void **state) {
   struct fixture *f = *state;
   struct tree t, other;
   make_tree(&t, true);
   make_tree(&other, false);
-  t.b.mirror = &other.b;
-  rille_cancel_call(&f->engine, &t.a);
-  assert_null(other.b.by);
+  put_body(&t, &other, true);
+  rille_cancel_call(&f->engine, &t.a.cancel);
+  assert_null(t.b.body.by);
 }
 
 static void force_goes_through_shields(void **state) {
   struct fixture *f = *state;
   struct tree t;
   make_tree(&t, true);
-  rille_cancel_force(&f->engine, &t.root);
-  assert_ptr_equal(&t.root, t.b.by);
-  assert_ptr_equal(&t.root, t.c.by);
+  rille_cancel_force(&f->engine, &t.root.cancel);
+  assert_ptr_equal(&t.root.cancel, t.b.cancel.by);
+  assert_ptr_equal(&t.root.cancel, t.c.cancel.by);
 }
 
 #define DEEP 100000
 
 struct deep {
   struct fixture *f;
-  struct rille_cancel *nodes;
+  struct rille_scope *nodes;
 };
 
 static void cancel_deep(void *arg) {
   struct deep *deep = arg;
-  open_node(&deep->nodes[0], NULL);
+  open_node(&deep->nodes[0].cancel, NULL);
   for (int i = 1; i < DEEP; i++)
-    open_node(&deep->nodes[i], &deep->nodes[i - 1]);
-  rille_cancel_call(&deep->f->engine, &deep->nodes[0]);
+    open_node(&deep->nodes[i].cancel, &deep->nodes[i - 1].cancel);
+  rille_cancel_call(&deep->f->engine, &deep->nodes[0].cancel);
 }
 
 /* On a stack with no room for a frame per node. */
@@ -204,7 +219,7 @@ static void a_deep_tree_needs_no_deep_stack(void **state) {
   assert_int_equal(0,
                    uv_thread_create_ex(&thread, &options, cancel_deep, &deep));
   uv_thread_join(&thread);
-  assert_ptr_equal(&deep.nodes[0], deep.nodes[DEEP - 1].by);
+  assert_ptr_equal(&deep.nodes[0].cancel, deep.nodes[DEEP - 1].cancel.by);
   free(deep.nodes);
 }
 
@@ -306,8 +321,8 @@ int main(void) {
       ENGINE_TEST(a_node_opened_below_a_cancelled_one_is_cancelled),
       ENGINE_TEST(a_shield_opened_below_a_cancelled_node_is_not),
       ENGINE_TEST(a_closed_node_is_not_reached),
-      ENGINE_TEST(a_mirror_is_reached_with_its_node),
-      ENGINE_TEST(a_mirror_is_not_reached_behind_a_shield),
+      ENGINE_TEST(a_body_is_reached_with_its_scope),
+      ENGINE_TEST(a_body_is_not_reached_behind_a_shield),
       ENGINE_TEST(force_goes_through_shields),
       ENGINE_TEST(a_deep_tree_needs_no_deep_stack),
       ENGINE_TEST(a_waiting_task_is_interrupted),

@@ -31,7 +31,7 @@ struct fixture {
 };
 
 static inline struct fixture *fixture_of(const struct rille_task *task) {
-  return RILLE_ENTRY(task->engine, struct fixture, engine);
+  return RILLE_ENTRY(task->scope->engine, struct fixture, engine);
 }
 
 static inline void record_resume(struct rille_task *task) {
@@ -75,7 +75,7 @@ static inline int close_engine(void **state) {
 static inline void run_ready(struct fixture *f) {
   struct rille_node *node;
   while ((node = rille_list_take(&f->engine.ready)) != NULL)
-    f->engine.hooks->resume(RILLE_ENTRY(node, struct rille_task, place));
+    f->engine.hooks->resume(rille_task_at(node));
 }
 
 /* Lets the clock go on to `instant` and fires what is due. */

@@ -6,7 +6,8 @@ figures.lua - from the results of the rounds to the figures of the report.
 A line is one metric of one row:
   {row, metric, peers = {name = {median, spread, values, ratio, target, met}}, alloc}
 `growth` has a line for each row of growth: {row, sizes, peers = {name = list of
-medians}, factor = {name = last / first}}. A verdict is {text, ratio, limit,
+medians}, factor = {name = last / first}}, the factor of each round and of them
+the median, as all ratios are. A verdict is {text, ratio, limit,
 met} of one target that could be checked.
 ]]
 local metrics = require "metrics"
@@ -79,7 +80,7 @@ end
 local function growth_line(figures, row)
   local last = figures.growth[#figures.growth]
   if last and last.row == row then return last end
-  local line = {row = row, sizes = {}, peers = {}, factor = {}}
+  local line = {row = row, sizes = {}, peers = {}, factor = {}, ends = {}}
   figures.growth[#figures.growth + 1] = line
   return line
 end
@@ -90,19 +91,21 @@ local function add_growth(figures, job, of_job, peers)
   local metric = metrics.of(job.row)[1]
   line.sizes[#line.sizes + 1] = job.tasks
   for _, peer in ipairs(peers) do
-    local summary = statistics.summary(as_list(values_of(of_job[peer.name], metric)))
+    local values = values_of(of_job[peer.name], metric)
+    local summary = statistics.summary(as_list(values))
     line.peers[peer.name] = line.peers[peer.name] or {}
     line.peers[peer.name][#line.sizes] = summary and summary.median
+    line.ends[peer.name] = line.ends[peer.name] or {first = values}
+    line.ends[peer.name].last = values
   end
 end
 
 local function judge_growth(figures)
   for _, line in ipairs(figures.growth) do
-    for name, medians in pairs(line.peers) do
-      local first, last = medians[1], medians[#line.sizes]
-      if first and last and #line.sizes > 1 then line.factor[name] = last / first end
+    for name, ends in pairs(line.ends) do
+      if #line.sizes > 1 then line.factor[name] = statistics.ratio(ends.last, ends.first) end
     end
-    if line.factor.rille then
+    if line.factor.rille and line.row.growth == targets.judged then
       verdict(figures.verdicts, {row = line.row, sizes = line.sizes}, line.factor.rille,
         {most = targets.growth})
     end

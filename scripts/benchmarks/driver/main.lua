@@ -23,16 +23,14 @@ local function list_rows()
 end
 
 local function chosen_peers()
-  local list = {}
-  for _, peer in ipairs(peers.find(o)) do
-    if not o.peers or o.peers[peer.name] then
-      list[#list + 1] = peer
-      if peer.absent then
-        io.stderr:write("bench: without ", peer.title, ": ", peer.absent, "\n")
-      end
+  local list = peers.find(o)
+  for _, peer in ipairs(list) do
+    if peer.absent and (peer.name == "rille" or peer.name == "before") then
+      error("there is no rille to measure at " .. tostring(o[peer.name]), 0)
+    elseif peer.absent then
+      io.stderr:write("bench: without ", peer.title, ": ", peer.absent, "\n")
     end
   end
-  if list[1].absent then error("there is no rille to measure at " .. tostring(o.rille), 0) end
   return list
 end
 
@@ -42,7 +40,9 @@ local function print_report(figures, all, described, notes)
     print(report.ratios(figures.lines, all) .. "\n" .. report.legend)
     print(report.figures(figures.lines, all))
   end
-  if #figures.growth > 0 then print(report.growth(figures.growth, all)) end
+  if #figures.growth > 0 then
+    print(report.growth(figures.growth, all) .. "\n" .. report.growth_legend)
+  end
   if #figures.verdicts > 0 then print(report.verdicts(figures.verdicts, all)) end
   for _, note in ipairs(notes) do print("note: " .. note) end
 end

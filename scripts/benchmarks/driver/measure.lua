@@ -23,7 +23,8 @@ function progress.say(text)
 end
 
 local function takes_part(peer, job)
-  return not peer.absent and (peer.name == "rille" or job.row.peers[peer.name])
+  local is_rille = peer.name == "rille" or peer.name == "before"
+  return not peer.absent and (is_rille or job.row.peers[peer.name])
 end
 
 local function add_note(state, note)

@@ -15,6 +15,7 @@ local known = {
   ["--rounds"] = {"rounds", math.tointeger}, ["--rows"] = {"rows", tostring},
   ["--peers"] = {"peers", tostring}, ["--json"] = {"json", tostring},
   ["--svg"] = {"svg", tostring}, ["--rille"] = {"rille", tostring},
+  ["--before"] = {"before", tostring},
   ["--spent"] = {"spent", math.tointeger},
   ["--floor"] = {"floor", tostring}, ["--go"] = {"go", tostring}, ["--here"] = {"here", tostring},
 }
@@ -37,7 +38,7 @@ local function read(args)
 end
 
 local function check_peers(text, names)
-  local chosen = {rille = true}
+  local chosen = {rille = true, before = true}
   for name in text:gmatch "[^,%s]+" do
     local found = false
     for _, peer in ipairs(names) do found = found or peer == name end

@@ -15,7 +15,7 @@ local sizes = {10, 1000, 100000, 1000000}
 
 -- A task of these does so many operations where there are more tasks than the
 -- row has operations for.
-local each = {growth_spawn = 2}
+local each = {spawn = 2}
 
 local function scaled(ops, o, least)
   return math.tointeger(math.max(ops // o.divide, least))
@@ -24,7 +24,7 @@ end
 local function add_growth(jobs, row, o)
   for _, tasks in ipairs(sizes) do
     if tasks <= o.most_tasks then
-      local least = row.growth == "together" and tasks * (each[row.id] or 10) or row.least
+      local least = row.growth == "together" and tasks * (each[row.row] or 10) or row.least
       jobs[#jobs + 1] = {row = row, tasks = tasks, ops = scaled(row.ops, o, least),
         rounds = math.min(o.rounds, o.growth_rounds)}
     end

@@ -44,6 +44,15 @@ local function empty_program(peer)
   return {peer.command[1], "-e", ""}
 end
 
+-- ROW OPS TASKS WARM SLEEPERS, see ../harness.lua.
+local function numbers_of(job)
+  local row, tasks = job.row, job.tasks
+  if row.kind == "growth" and row.growth == "beside" then
+    return {row.row, job.ops, row.tasks, row.tasks, math.max(tasks - row.tasks, 0)}
+  end
+  return {row.row or row.id, job.ops, tasks, row.tasks}
+end
+
 local function words_of(peer, job, floor)
   if job.row.kind == "echo" then
     return append({floor, "echo", job.row.connections, job.ops, client, worker}, peer.echo)
@@ -57,8 +66,7 @@ local function words_of(peer, job, floor)
   if job.row.kind == "start" then
     return append(pinned(peer), {floor, "start", job.ops}, empty_program(peer))
   end
-  return append(pinned(peer), peer.command,
-    {job.row.row or job.row.id, job.ops, job.tasks, job.row.tasks})
+  return append(pinned(peer), peer.command, numbers_of(job))
 end
 
 local function parse(output)

@@ -2,6 +2,7 @@
 report.lua - the figures as tables, readable as they are and as Markdown.
 ]]
 local metrics = require "metrics"
+local targets = require "targets"
 
 local report = {}
 
@@ -87,6 +88,11 @@ local function count(n)
   return n >= 1000 and ("10^%d"):format(power or math.floor(math.log(n, 10) + 0.5)) or tostring(n)
 end
 
+local function show_factor(factor, peer)
+  local mark = peer.name == "rille" and factor > targets.growth and " !" or ""
+  return metrics.show_ratio(factor) .. mark
+end
+
 -- The cost of an operation at growing numbers of tasks.
 function report.growth(growth, peers)
   local rows = {{"row", "tasks", "who"}}
@@ -101,7 +107,7 @@ function report.growth(growth, peers)
           row[#row + 1] = medians[i] and metrics.of(line.row)[1].show(medians[i]) or ""
         end
         local factor = line.factor[peer.name]
-        row[#row + 1] = factor and metrics.show_ratio(factor) or ""
+        row[#row + 1] = factor and show_factor(factor, peer) or ""
         rows[#rows + 1] = row
       end
     end
@@ -110,9 +116,9 @@ function report.growth(growth, peers)
 end
 
 local function describe(what, titles)
-  local name = what.row.id:gsub("^growth_", "")
+  local name = what.row.id
   if what.sizes then
-    return ("%s, from %s to %s tasks (%s)"):format(name, count(what.sizes[1]),
+    return ("%s, from %s to %s tasks, itself (%s)"):format(what.row.row, count(what.sizes[1]),
       count(what.sizes[#what.sizes]), what.row.growth)
   end
   if what.bytes then return name .. ": bytes allocated by a call" end
@@ -132,6 +138,12 @@ function report.verdicts(verdicts, peers)
   end
   return draw_table(rows)
 end
+
+report.growth_legend = [[
+The cost of an operation while there are so many tasks, and how it grows from the least to the most.
+Beside: the others sleep, each with a timer of its own; this is what is judged. Together: all of
+them do the work in turn.
+]]
 
 -- What the columns and marks mean.
 report.legend = [[

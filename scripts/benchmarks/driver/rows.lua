@@ -10,9 +10,10 @@ rows.lua - what is measured: the list of the rows.
     peers    who can do it, besides rille. go2 is Go with GOMAXPROCS=2; floor
              is bare Lua, see ../floor/bare.lua
     at       peers that do fewer operations, because more are beyond them
-    growth   the row is measured at 10 to 10^6 tasks as well: "together", all
-             of them doing the work, or "beside", one working, the rest asleep.
-             (The rows without it name their number of tasks themselves.)
+    growth   the row is measured at 10 to 10^6 tasks as well, as
+             growth_beside_ID, the tasks of the row doing the work and the others
+             asleep; with "both" also as growth_together_ID, all of them doing
+             it. (The rows without it name their number of tasks themselves.)
 ]]
 
 local everybody = "go go2 floor tarantool cqueues luv node"
@@ -20,29 +21,29 @@ local with_channels = "go go2 tarantool cqueues node"
 
 local rows = {
   {id = "yield", title = "yield and be resumed, 10 tasks in turn", ops = 2e6, tasks = 10,
-    peers = everybody, growth = "together"},
+    peers = everybody, growth = "both"},
   {id = "spawn", title = "start a task, run it, join it", ops = 5e5,
-    peers = "go go2 floor tarantool cqueues copas node", growth = "together"},
+    peers = "go go2 floor tarantool cqueues copas node", growth = "both"},
   {id = "pingpong", title = "unbuffered channels: a value there and back", ops = 5e5, tasks = 2,
-    peers = "go go2 floor tarantool cqueues node", growth = "together"},
+    peers = "go go2 floor tarantool cqueues node", growth = "both"},
   {id = "stream", title = "unbuffered channel: a value from task to task", ops = 1e6, tasks = 2,
-    peers = with_channels, growth = "together"},
+    peers = with_channels, growth = "both"},
   {id = "buffered", title = "channel of 100: a value from task to task", ops = 2e6, tasks = 2,
-    peers = with_channels .. " floor", growth = "together"},
+    peers = with_channels .. " floor", growth = "both"},
   {id = "recv_many", title = "channel of 100: sent singly, received in batches (Go: singly)",
-    ops = 2e6, tasks = 2, peers = "go go2 floor", growth = "together"},
+    ops = 2e6, tasks = 2, peers = "go go2 floor", growth = "both"},
   {id = "batched", title = "channel of 100: batches of 100 both ways (Go: singly)",
-    ops = 2e6, tasks = 2, peers = "go go2", growth = "together"},
+    ops = 2e6, tasks = 2, peers = "go go2", growth = "both"},
   {id = "select2", title = "select over 2 channels, each with a sender", ops = 5e5, tasks = 3,
-    peers = "go go2 cqueues node", growth = "together"},
+    peers = "go go2 cqueues node", growth = "both"},
   {id = "select2_list", title = "the same, the list of cases built for each call", ops = 5e5,
-    tasks = 3, peers = "go go2"},
+    tasks = 3, peers = "go go2", growth = "both"},
   {id = "select8", title = "select over 8 channels, each with a sender", ops = 5e5, tasks = 9,
-    peers = "go go2 cqueues node", growth = "together"},
+    peers = "go go2 cqueues node", growth = "both"},
   {id = "select64", title = "select over 64 channels, each with a sender", ops = 128000, tasks = 65,
     peers = "go go2 cqueues node"},
   {id = "mpmc", title = "unbuffered channel, 4 senders and 4 receivers: a value", ops = 5e5,
-    tasks = 8, peers = with_channels, growth = "together"},
+    tasks = 8, peers = with_channels, growth = "both"},
   {id = "timer", title = "a timer: make, arm, stop", ops = 5e5, peers = "go go2 luv node",
     growth = "beside"},
   {id = "scope", title = "a scope: open, leave", ops = 3e5, peers = "go go2", growth = "beside"},
@@ -89,13 +90,13 @@ local function set(text)
   return names
 end
 
--- The row that measures `row` at growing numbers of tasks.
-local function growing(row)
+-- The row that measures `row` at growing numbers of tasks. The floor has no
+-- tasks that sleep.
+local function growing(row, how)
   return {
-    id = "growth_" .. row.id, row = row.id, ops = row.ops, tasks = row.tasks,
-    title = row.title, growth = row.growth, kind = "growth",
-    least = row.least, at = {},
-    peers = set(row.id == "yield" and "go floor" or row.peers.go and "go" or ""),
+    id = "growth_" .. how .. "_" .. row.id, row = row.id, ops = row.ops, tasks = row.tasks,
+    title = row.title .. ", " .. how, growth = how, kind = "growth", least = row.least, at = {},
+    peers = {go = row.peers.go, floor = how == "together" and row.id == "yield"},
   }
 end
 
@@ -104,7 +105,8 @@ for i = 1, #rows do
   row.peers, row.tasks = set(row.peers), row.tasks or 1
   row.kind, row.at = row.kind or "time", row.at or {}
   row.least = row.least or 10 * row.tasks
-  if row.growth then rows[#rows + 1] = growing(row) end
+  if row.growth then rows[#rows + 1] = growing(row, "beside") end
+  if row.growth == "both" then rows[#rows + 1] = growing(row, "together") end
 end
 
 return rows

@@ -1,6 +1,6 @@
 // The rows of the benchmark, done in Go with the standard library.
 //
-//	GOMAXPROCS=1 build/bench/go ROW OPS TASKS
+//	GOMAXPROCS=1 build/bench/go ROW OPS TASKS [WARM] [SLEEPERS]
 //	GOMAXPROCS=1 build/bench/go echo
 //
 // This file is the harness (see ../harness.lua); the rows are in the others.
@@ -98,7 +98,9 @@ func resident() float64 {
 	return status("VmRSS")
 }
 
-func run(name string, ops, tasks int) *bench {
+// Does the row while `sleepers` goroutines, that take no part, sleep.
+func run(name string, ops, tasks, sleepers int) *bench {
+	beside(sleepers)
 	b := &bench{ops: ops, tasks: tasks, gate: make(chan struct{})}
 	b.start()
 	got, want := rows[name](b)
@@ -127,26 +129,26 @@ func main() {
 		return
 	}
 	var name string
-	var numbers [3]int
-	if len(os.Args) > 3 {
+	var numbers [4]int
+	if len(os.Args) > 3 && len(os.Args) <= 2+len(numbers) {
 		name = os.Args[1]
 		for i, text := range os.Args[2:] {
 			numbers[i], _ = strconv.Atoi(text)
 		}
 	}
-	ops, tasks, warm := numbers[0], numbers[1], numbers[2]
+	ops, tasks, warm, sleepers := numbers[0], numbers[1], numbers[2], numbers[3]
 	if rows[name] == nil || ops < 1 || tasks < 1 {
-		fmt.Fprintln(os.Stderr, "usage: ROW OPS TASKS [WARM]; no row", name)
+		fmt.Fprintln(os.Stderr, "usage: ROW OPS TASKS [WARM] [SLEEPERS]; no row", name)
 		os.Exit(2)
 	}
 	if warm == 0 {
 		warm = tasks
 	}
 	if !cold[name] {
-		run(name, max(ops/10, 10*warm), warm)
+		run(name, max(ops/10, 10*warm), warm, 0)
 	}
 	runtime.GC()
-	b := run(name, ops, tasks)
+	b := run(name, ops, tasks, sleepers)
 	if b.bytes == 0 {
 		b.bytes = status("VmHWM")
 	}

@@ -127,7 +127,6 @@ func mpmc(b *bench) (int, int) {
 // A channel for each subscriber, as Go has no broadcast of values.
 func broadcast(b *bench, k int) (int, int) {
 	each := b.share(k)
-	beside(b.tasks - 1)
 	b.tasks = k + 1
 	totals, channels := make([]int, k), make([]chan int, k)
 	var wg sync.WaitGroup
@@ -165,7 +164,6 @@ func broadcast(b *bench, k int) (int, int) {
 // A buffered channel is Go's semaphore.
 func semaphore(b *bench) (int, int) {
 	permits, count := make(chan struct{}, 4), 0
-	beside(b.tasks - 1)
 	b.start()
 	for i := 0; i < b.ops; i++ {
 		permits <- struct{}{}
@@ -178,7 +176,6 @@ func semaphore(b *bench) (int, int) {
 
 // Go's generator is a goroutine and a channel.
 func generator(b *bench) (int, int) {
-	beside(b.tasks - 1)
 	b.start()
 	values, last := make(chan int), 0
 	go func() {

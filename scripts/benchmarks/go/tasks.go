@@ -19,7 +19,7 @@ func init() {
 	rows["parked"] = parked
 }
 
-// n goroutines that sleep for an hour while a row works beside them.
+// Starts n goroutines that sleep for an hour while a row works beside them.
 func beside(n int) {
 	for i := 0; i < n; i++ {
 		i := i
@@ -70,7 +70,6 @@ func spawn(b *bench) (int, int) {
 func scope(b *bench) (int, int) {
 	count := 0
 	body := func(context.Context, *sync.WaitGroup) { count++ }
-	beside(b.tasks - 1)
 	b.start()
 	for i := 0; i < b.ops; i++ {
 		var wg sync.WaitGroup
@@ -86,7 +85,6 @@ func scope(b *bench) (int, int) {
 func timeout(b *bench) (int, int) {
 	total := 0
 	same := func(_ context.Context, v int) int { return v }
-	beside(b.tasks - 1)
 	b.start()
 	for i := 1; i <= b.ops; i++ {
 		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
@@ -99,7 +97,6 @@ func timeout(b *bench) (int, int) {
 
 func timer(b *bench) (int, int) {
 	count := 0
-	beside(b.tasks - 1)
 	b.start()
 	for i := 0; i < b.ops; i++ {
 		if time.NewTimer(time.Minute).Stop() {

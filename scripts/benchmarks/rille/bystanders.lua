@@ -1,5 +1,5 @@
 -- n tasks that sleep for an hour, each until a time of its own, while a row
--- works beside them; a value for <close> that ends them.
+-- works beside them; returns a function that ends them.
 local rille = require "rille"
 
 local function sleep_long(i) rille.sleep(3600 + i * 1e-3) end
@@ -9,7 +9,7 @@ return function(n)
   local tasks = {}
   for i = 1, n do tasks[i] = s:go(sleep_long, i) end
   rille.yield() -- they start
-  return setmetatable({}, {__close = function()
+  return function()
     for i = 1, n do tasks[i]:cancel() end
-  end})
+  end
 end

@@ -1,7 +1,7 @@
 --[[
 main.lua - the rows of the benchmark, done with rille.
 
-    build/rille scripts/benchmarks/rille/main.lua ROW OPS TASKS
+    build/rille scripts/benchmarks/rille/main.lua ROW OPS TASKS [WARM] [SLEEPERS]
 
 Runs in the binary, where the script is the main task. See ../harness.lua for
 what a row is, ../driver/rows.lua for the list of them.
@@ -18,6 +18,6 @@ for _, name in ipairs{"tasks", "channels", "choices", "scopes", "policies", "man
 end
 
 harness.main({
-  clock = rille.now, yield = rille.yield, rows = rows,
+  clock = rille.now, yield = rille.yield, rows = rows, bystanders = require "bystanders",
   cold = {sleepers = true, parked = true, cancel = true},
 }, arg)

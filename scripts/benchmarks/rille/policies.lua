@@ -1,7 +1,6 @@
 -- Calls that ask a policy first, and find nothing in the way; broadcast.
 local rille = require "rille"
 local harness = require "harness"
-local bystanders = require "bystanders"
 
 local rows = {}
 
@@ -12,7 +11,6 @@ local function calls_of(row, name, make)
   rows[row] = function(b)
     if not rille[name] then harness.skip(row, "this rille has no rille." .. name) end
     local object, total = make(), 0
-    local _ <close> = bystanders(b.tasks - 1)
     b:start()
     for i = 1, b.ops do total = total + object:call(same, i) end
     b:stop()
@@ -26,7 +24,6 @@ calls_of("limiter_call", "limiter", function() return rille.limiter{rate = 1e9, 
 
 function rows.semaphore(b)
   if not rille.semaphore then harness.skip("semaphore", "this rille has no rille.semaphore") end
-  local _ <close> = bystanders(b.tasks - 1)
   local permits, count = rille.semaphore(4), 0
   b:start()
   for _ = 1, b.ops do
@@ -43,7 +40,6 @@ local function broadcast_to(k, row)
   return function(b)
     if not rille.broadcast then harness.skip(row, "this rille has no rille.broadcast") end
     local each, total = b:share(k), 0
-    local _ <close> = bystanders(b.tasks - 1)
     local hub = rille.broadcast{buffer = 16}
     rille.scope(function(s)
       for _ = 1, k do

@@ -1,12 +1,10 @@
--- Scopes, deadlines, timers: what one task does, while b.tasks - 1 sleep.
+-- Scopes, deadlines, timers: what one task does.
 local rille = require "rille"
-local bystanders = require "bystanders"
 local sum = require "harness".sum
 
 local rows = {}
 
 function rows.scope(b)
-  local _ <close> = bystanders(b.tasks - 1)
   local count = 0
   local function body() count = count + 1 end
   b:start()
@@ -19,7 +17,6 @@ local function same(v) return v end
 
 -- A deadline around a call that does not wait.
 function rows.timeout(b)
-  local _ <close> = bystanders(b.tasks - 1)
   local total = 0
   b:start()
   for i = 1, b.ops do total = total + rille.timeout(60, same, i) end
@@ -29,7 +26,6 @@ end
 
 -- A timer is made, armed and stopped.
 function rows.timer(b)
-  local _ <close> = bystanders(b.tasks - 1)
   local count = 0
   b:start()
   for _ = 1, b.ops do

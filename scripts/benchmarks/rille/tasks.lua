@@ -36,9 +36,8 @@ function rows.spawn(b)
   return ended, b.ops
 end
 
--- One task consumes a generator; the others, if any, sleep beside it.
+-- One task consumes a generator.
 function rows.generator(b)
-  local _ <close> = require "bystanders"(b.tasks - 1)
   local last = 0
   b:start()
   local values = coroutine.wrap(function()

@@ -21,14 +21,14 @@
 /* expect: host: loop closed */
 
 /* Two tasks that talk over a channel each way. The host's tick 1 is let pass
- * first: its timer calls `go`. */
+ * first: its timer calls `go`. In the end they let it tick again. */
 static const char tasks[] =
     "local rille = require 'rille'\n"
     "local there, back, start = rille.channel(), rille.channel(),"
     " rille.channel(1)\n"
     "function go() start:try_send(true) end\n"
     "function one() start:recv(); there:send('ping');"
-    " print('one got: ' .. back:recv()) end\n"
+    " print('one got: ' .. back:recv()); tick_again() end\n"
     "function two() print('two got: ' .. there:recv()); back:send('pong') end\n"
     "function late() rille.sleep(0.01); print('late task, after the ticks')"
     " end\n";
@@ -47,6 +47,15 @@ static void spawn(struct host *host, const char *function) {
     host->failures++;
   }
   lua_pop(host->L, 1); /* the task */
+}
+
+static void tick_cb(uv_timer_t *timer);
+
+/* tick_again(): the host's timer goes on. */
+static int l_tick_again(lua_State *L) {
+  struct host *host = lua_touserdata(L, lua_upvalueindex(1));
+  uv_timer_start(&host->timer, tick_cb, 5, 5);
+  return 0;
 }
 
 static void tick_cb(uv_timer_t *timer) {
@@ -72,7 +81,10 @@ int main(void) {
 
   uv_timer_init(&loop, &host.timer);
   host.timer.data = &host;
-  uv_timer_start(&host.timer, tick_cb, 5, 100);
+  uv_timer_start(&host.timer, tick_cb, 5, 0);
+  lua_pushlightuserdata(host.L, &host);
+  lua_pushcclosure(host.L, l_tick_again, 1);
+  lua_setglobal(host.L, "tick_again");
   spawn(&host, "one");
   spawn(&host, "two");
 
