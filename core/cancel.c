@@ -84,6 +84,12 @@ static void reach(struct rille_engine *engine, struct rille_cancel *top,
   }
 }
 
+void rille_cancel_move(struct rille_engine *engine, struct rille_cancel *node,
+                       struct rille_cancel *parent) {
+  rille_list_append(&parent->children, &node->sibling);
+  reach(engine, node, node, false);
+}
+
 bool rille_cancel_call(struct rille_engine *engine, struct rille_cancel *node) {
   if (node->called)
     return false;

@@ -50,6 +50,12 @@ struct rille_cancel *rille_cancel_parent(const struct rille_cancel *node);
 /* Takes `node` out of the tree; nothing may be below it. Idempotent. */
 void rille_cancel_close(struct rille_cancel *node);
 
+/* Puts `node`, which is closed and cancelled, with all that is below it, under
+ * `parent`, which is what rille_cancel_parent tells now; what it was cancelled
+ * by is now itself. */
+void rille_cancel_move(struct rille_engine *engine, struct rille_cancel *node,
+                       struct rille_cancel *parent);
+
 /* Cancels; idempotent. Returns false if it was called already. */
 bool rille_cancel_call(struct rille_engine *engine, struct rille_cancel *node);
 

@@ -100,6 +100,14 @@ static void cancel_daemons(struct rille_scope *scope) {
 
 /* What follows from the scope's having fewer tasks or being left. */
 static void settle(struct rille_scope *scope) {
+  while (scope->abandoned) {
+    if (!rille_scope_idle(scope))
+      return;
+    scope->abandoned = 0;
+    rille_cancel_close(&scope->cancel);
+    scope = scope->parent;
+    scope->guests--;
+  }
   if (scope->state != RILLE_SCOPE_CLOSING)
     return;
   if (rille_scope_idle(scope))
@@ -109,6 +117,8 @@ static void settle(struct rille_scope *scope) {
 }
 
 bool rille_scope_leave(struct rille_scope *scope) {
+  if (scope->state == RILLE_SCOPE_ENDED)
+    return true;
   scope->state = RILLE_SCOPE_CLOSING;
   settle(scope); /* each time: a cleanup may have started daemons */
   return rille_scope_idle(scope);
@@ -129,6 +139,17 @@ void rille_scope_end(struct rille_scope *scope) {
     scope->parent->guests--;
     settle(scope->parent);
   }
+}
+
+void rille_scope_abandon(struct rille_scope *scope) {
+  scope->abandoned = !rille_scope_idle(scope);
+  scope->parent->guests += scope->abandoned;
+  rille_cancel_call(scope->engine, &scope->cancel);
+  rille_scope_end(scope);
+  if (!scope->abandoned)
+    return;
+  scope->below = &scope->parent->cancel; /* what was may be gone before it */
+  rille_cancel_move(scope->engine, &scope->cancel, scope->below);
 }
 
 /* Makes as many pending tasks ready as the limit allows. */

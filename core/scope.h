@@ -42,7 +42,8 @@ struct rille_scope {
   uint32_t limit;   /* of running; 0: none */
   uint32_t guests;  /* scopes opened elsewhere with this as their parent */
   uint8_t state;
-  uint8_t foreign : 1; /* the parent is not the opener's innermost scope */
+  uint8_t foreign : 1;   /* the parent is not the opener's innermost scope */
+  uint8_t abandoned : 1; /* ended, but the parent waits for what is in it */
 };
 
 /* The scope that a node of cancellation is of, the scope's own or its body's;
@@ -92,6 +93,10 @@ bool rille_scope_leave(struct rille_scope *scope);
 
 /* The end: takes it off the opener's stack and out of the tree. */
 void rille_scope_end(struct rille_scope *scope);
+
+/* Cancels it and ends it as far as its opener goes, which cannot leave it as it
+ * should. What is still in it holds up the parent, as a guest does. */
+void rille_scope_abandon(struct rille_scope *scope);
 
 /* A task joins; used by rille_task_start. */
 void rille_scope_admit(struct rille_scope *scope, struct rille_task *task);

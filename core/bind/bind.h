@@ -435,6 +435,13 @@ const char *rl_push_scope_name(lua_State *L, int index);
 /* Pushes a new scope, not yet open. */
 struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine);
 
+/* Raises `closed` if the scope at `index` has ended. To be asked again after
+ * whatever has taken memory: a finalizer may have closed it. */
+void rl_scope_check_open(lua_State *L, struct rl_engine *engine, int index);
+
+/* The receiver, a scope that has not ended; else raises. */
+struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
+
 /* Enters the scope at `index` among the open ones: it is about to be opened.
  * Its end takes it out again. */
 void rl_scope_anchor(lua_State *L, struct rl_engine *engine, int index);
@@ -453,9 +460,6 @@ void rl_scope_note(lua_State *L, int index, int error, int trace);
 void rl_scope_fail(lua_State *L, struct rl_engine *engine, int index, int error,
                    int trace);
 
-/* The scope at 1, which has not ended; else raises. */
-struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine);
-
 /* start.c */
 
 /* Pushes the function `name` of the Lua part rille.layers. */
@@ -464,7 +468,7 @@ void rl_push_layers(lua_State *L, struct rl_engine *engine, const char *name);
 /* leave.c */
 
 /* Cancels and ends the innermost block scope of `task`, which cannot leave it
- * as it should; its tasks are left to themselves. Needs no memory. */
+ * as it should; the scope around it waits for its tasks. Needs no memory. */
 void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
 
 /* trace.c: telling tracers, where there is one */

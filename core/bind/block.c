@@ -152,7 +152,8 @@ static int open_scope(lua_State *L, struct rl_engine *engine,
     set_defaults(L, engine, 4);
   scope->frame = rl_frame_at(L, level, lasts);
   cleans_up = rl_cleans_up(L, task);
-  rl_scope_anchor(L, engine, 4); /* from here on nothing can fail */
+  rl_scope_check_open(L, engine, 2); /* a finalizer may have ended it */
+  rl_scope_anchor(L, engine, 4);     /* from here on nothing can fail */
   open_block(scope, parent, task, *options, cleans_up);
   return 1;
 }

@@ -7,6 +7,9 @@
  * Between them the cleanups run, which are user functions, and so the Lua
  * part's (lua/rille/scope.lua); nothing here is called by anybody else. Where
  * there is nothing to wait for and to clean up, quit(s) is all of it.
+ *
+ * Whatever takes memory may run a finalizer, and that may leave the scope under
+ * our hands: so nothing is taken from the core before, to be used after.
  */
 #include "bind.h"
 
@@ -103,16 +106,18 @@ static void keep_cancelled(lua_State *L, struct rl_engine *engine,
   struct rille_cancel *node = &scope->core.cancel;
   if (node->by == NULL)
     return;
-  rl_push_scope_info(L, 1);
   rl_push_cancellation(L, engine, node->by);
-  lua_getfield(L, -1, "reason");
-  lua_setfield(L, -3, "reason");
+  rl_push_scope_info(L, 1);
+  lua_getfield(L, -2, "reason");
+  lua_setfield(L, -2, "reason");
   lua_pop(L, 2);
   node->by = node;
 }
 
 static void end_scope(lua_State *L, struct rl_engine *engine,
                       struct rl_scope *scope) {
+  if (scope->core.state == RILLE_SCOPE_ENDED)
+    return;
   keep_cancelled(L, engine, scope);
   if (engine->root == &scope->core)
     engine->root = NULL;
@@ -150,10 +155,13 @@ static int l_scope_finish(lua_State *L) {
   struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
   struct rille_task *task = engine->core.current;
   bool ok = lua_toboolean(L, 2), waited = lua_toboolean(L, 3);
-  struct rille_cancel *by = task->top->by, *own = &scope->core.cancel;
+  struct rille_cancel *by, *own = &scope->core.cancel;
   bool raises = false;
   lua_settop(L, 3);
   take_lost(L, engine);
+  if (scope->core.state == RILLE_SCOPE_ENDED)
+    return lua_pushboolean(L, 1), 1;
+  by = task->top->by;
   if (scope->failures > 0) {
     push_failure(L, engine, scope);
     raises = true;
@@ -186,8 +194,7 @@ void rl_block_abandon(struct rl_engine *engine, struct rl_task *task) {
     engine->orphaned = true;
     engine->root = NULL;
   }
-  rille_cancel_call(&engine->core, &scope->cancel);
-  rille_scope_end(scope);
+  rille_scope_abandon(scope);
 }
 
 /* abandon(): ends the innermost block scope of the running task, which could

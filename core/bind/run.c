@@ -160,6 +160,22 @@ static void drive(lua_State *L, struct rl_engine *engine) {
   engine->from = from;
 }
 
+/* Forgets the scopes that were abandoned, once nothing is left in them. */
+static void forget_abandoned(lua_State *L, struct rl_engine *engine) {
+  rl_push_slot(L, engine, RL_SCOPES);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    const struct rl_scope *scope = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (scope->core.state == RILLE_SCOPE_ENDED && !scope->core.abandoned) {
+      lua_pushvalue(L, -1);
+      lua_pushnil(L);
+      lua_rawset(L, -4);
+    }
+  }
+  lua_pop(L, 1);
+}
+
 /* Keeps the report of the main task at `index`, or nil. */
 static void keep_report(lua_State *L, struct rl_engine *engine, int index,
                         bool failed) {
@@ -235,6 +251,7 @@ static int l_run(lua_State *L) {
   set_clock(&engine->core, false);
   rl_trace_seed(engine, false, 0);
   engine->core.shuffle = false;
+  forget_abandoned(L, engine);
   keep_report(L, engine, index, task->core.status == RILLE_TASK_FAILED);
   if (task->core.status != RILLE_TASK_FAILED)
     return rl_push_task_result(L, engine, index);

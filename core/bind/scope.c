@@ -84,14 +84,19 @@ void rl_scope_starve(struct rl_engine *engine, struct rille_scope *core) {
     rille_cancel_call(&engine->core, &scope->core.cancel);
 }
 
-struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine) {
-  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
+void rl_scope_check_open(lua_State *L, struct rl_engine *engine, int index) {
+  const struct rl_scope *scope = lua_touserdata(L, index);
   if (RL_LIKELY(scope->core.state != RILLE_SCOPE_ENDED))
-    return scope;
-  rl_push_scope_name(L, 1);
+    return;
+  rl_push_scope_name(L, index);
   rl_push_error(L, engine, "closed", "%s has ended", lua_tostring(L, -1));
   lua_error(L);
-  return NULL;
+}
+
+struct rl_scope *rl_check_open(lua_State *L, struct rl_engine *engine) {
+  struct rl_scope *scope = rl_check_of(L, engine, 1, &rl_scope_type);
+  rl_scope_check_open(L, engine, 1);
+  return scope;
 }
 
 struct rl_scope *rl_scope_new(lua_State *L, struct rl_engine *engine) {

@@ -53,6 +53,10 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
     rl_thread_release(engine, task->thread);
     rl_error(L, "too many arguments for a task");
   }
+  if (spawn->scope->core.state == RILLE_SCOPE_ENDED) { /* by a finalizer */
+    rl_thread_release(engine, task->thread);
+    rl_scope_check_open(L, engine, spawn->scope_index);
+  }
   rl_thread_load(L, task, base, count);
   task->core.daemon = spawn->daemon;
   task->core.supervised = spawn->supervised;

@@ -58,12 +58,9 @@ static void add_scopes(lua_State *L, struct rl_engine *engine, int list) {
   lua_pushnil(L);
   while (lua_next(L, list + 1) != 0) {
     struct rl_scope *scope = lua_touserdata(L, -1);
-    if (scope->core.state == RILLE_SCOPE_ENDED) {
-      lua_pop(L, 1);
-      continue;
-    }
     add_tasks(L, engine, list, &scope->core);
     if (&scope->core == engine->core.top ||
+        scope->core.state == RILLE_SCOPE_ENDED ||
         encloses(&engine->core, &scope->core)) {
       lua_pop(L, 1);
       continue;

@@ -90,8 +90,8 @@ end
 
 local function failure(seed, err, dump)
   local ok, text = pcall(tostring, err)
-  local message = ("seed %d failed: %s%s"):format(seed, ok and text or type(err),
-    dump and "\n" .. dump or "")
+  local message = ("seed %d failed (testing.replay(%d, fn) runs it again): %s%s"):format(seed, seed,
+    ok and text or type(err), dump and "\nwhen it failed:\n" .. dump or "")
   return core.error("failed", message, {seed = seed, cause = err, dump = dump})
 end
 

@@ -13,9 +13,8 @@ local function says(expected, script, before)
 end
 
 -- Of another user, for whom the number of processes is limited; the limit is the
--- kernel's for that user, so it is one that has none running. What scripts/coverage
--- counts that user may not write where the others do. Returns nil where we cannot be
--- such a user.
+-- kernel's for that user, so it is one that has none running. Returns nil where
+-- we cannot be such a user.
 local function as_nobody(limit, script)
   local path = os.tmpname()
   do
@@ -24,7 +23,6 @@ local function as_nobody(limit, script)
   end
   local output = sys.shell(([[
     chmod 644 %s; id=$((20000 + $$ %% 40000))
-    export GCOV_PREFIX=$(mktemp -d); chmod 777 $GCOV_PREFIX; trap 'rm -r $GCOV_PREFIX' EXIT
     as_nobody() { setpriv --reuid=$id --regid=$id --clear-groups "$@"; }
     as_nobody $RILLE -e 'io.write "able\n"' 2>/dev/null || exit
     prlimit --pid $$ --nproc=%d; as_nobody $RILLE %s 2>&1]]):format(path, limit, path))
