@@ -358,9 +358,6 @@ bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co);
 void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
                   bool owned);
 
-/* The coroutine in which `co` waits because it has resumed it, or NULL. */
-lua_State *rl_resumed_by(lua_State *co);
-
 /* The live task that runs in or waits in coroutine `co`, or NULL. */
 struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co);
 
@@ -369,6 +366,11 @@ void rl_thread_resume(struct rille_task *task);
 
 /* Makes the engine at the top of the stack ready to have coroutines. */
 void rl_thread_open(lua_State *L);
+
+/* coroutine.c */
+
+/* The coroutine in which `co` waits because it has resumed it, or NULL. */
+lua_State *rl_resumed_by(lua_State *co);
 
 /* task_life.c */
 
