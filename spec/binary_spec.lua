@@ -119,6 +119,10 @@ describe("the binary", function()
       assert.same({ "generated\n", 0 }, { out, status })
     end)
 
+    it("has the collector of Lua's own interpreter", function()
+      assert.equal("generational\n", (shell [[$RILLE -E -e 'print(collectgarbage "incremental")']]))
+    end)
+
     it("has no global of the engine", function()
       assert.equal("nil\n", (run_script "print(rille)"))
     end)

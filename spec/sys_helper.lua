@@ -9,13 +9,15 @@ local sys = {}
 
 local binary = os.getenv "RILLE_BINARY" or "build/rille"
 
---- The open descriptors, one a line: the number and what it is.
+--- The open descriptors but the first three, one a line: the number and what it is.
 local function descriptors()
   local list = {}
   for name in uv.fs_scandir_next, uv.fs_scandir "/proc/self/fd" do
     local target = uv.fs_readlink("/proc/self/fd/" .. name)
     -- Not the one that this scan itself has open.
-    if target and not target:find "^/proc/%d+/fd" then list[#list + 1] = name .. " " .. target end
+    if target and tonumber(name) > 2 and not target:find "^/proc/%d+/fd" then
+      list[#list + 1] = name .. " " .. target
+    end
   end
   table.sort(list)
   return table.concat(list, "\n")

@@ -175,9 +175,9 @@ struct rl_task {
                     could not be kept */
   };
   unsigned line : 29;  /* where it was started; 0: unknown */
+  unsigned traced : 1; /* its end is told: see trace.c */
   unsigned doomed : 1; /* to be closed for good */
   unsigned main : 1;   /* its failure is for rille.run to raise */
-  unsigned traced : 1; /* its end is told: see trace.c */
 };
 
 #define RL_NO_MEMORY (-1)
@@ -358,9 +358,6 @@ bool rl_is_owned(lua_State *L, struct rl_engine *engine, lua_State *co);
 void rl_set_owned(lua_State *L, struct rl_engine *engine, lua_State *co,
                   bool owned);
 
-/* The coroutine in which `co` waits because it has resumed it, or NULL. */
-lua_State *rl_resumed_by(lua_State *co);
-
 /* The live task that runs in or waits in coroutine `co`, or NULL. */
 struct rl_task *rl_thread_task(struct rl_engine *engine, lua_State *co);
 
@@ -369,6 +366,11 @@ void rl_thread_resume(struct rille_task *task);
 
 /* Makes the engine at the top of the stack ready to have coroutines. */
 void rl_thread_open(lua_State *L);
+
+/* coroutine.c */
+
+/* The coroutine in which `co` waits because it has resumed it, or NULL. */
+lua_State *rl_resumed_by(lua_State *co);
 
 /* task_life.c */
 
@@ -404,6 +406,9 @@ void rl_push_task(lua_State *L, struct rl_engine *engine, struct rl_task *task);
 
 /* Pushes the info table of the task at `index`; made if there is none. */
 void rl_push_task_info(lua_State *L, int index);
+
+/* Pushes the file in which the task at `index` was started, or nil. */
+void rl_push_task_file(lua_State *L, int index);
 
 /* Pushes where the task at `index` was started, ", started at file:line"; or
  * "", if that was no line of Lua. */

@@ -97,8 +97,7 @@ static int push_refusal(lua_State *L, struct rl_engine *engine,
   int64_t wait = rille_breaker_wait(&breaker->core, now);
   const char *name;
   lua_settop(L, 1);
-  if (engine->tracing.used)
-    rl_breaker_trace(L, "circuit_breaker.rejected");
+  rl_breaker_trace(L, breaker, "circuit_breaker.rejected");
   name = rl_push_label(L, 1, BREAKER_NAME);
   lua_pushnil(L);
   rl_push_error(L, engine, "circuit_open", "the breaker%s %s", name,

@@ -31,10 +31,11 @@ extern const char *const rl_breaker_states[];
 
 /* breaker_hooks.c; the breaker is at 1 */
 
-/* Tells the tracer, where one is used. */
-void rl_breaker_trace(lua_State *L, const char *event);
+/* Tells the tracer, if there is one, of an event. */
+void rl_breaker_trace(lua_State *L, const struct rl_breaker *breaker,
+                      const char *event);
 
-/* Tells the tracer and the hook that the state was `from`. */
+/* Tells the hook, and the tracer, that the state was `from`. */
 void rl_breaker_announce(lua_State *L, const struct rl_breaker *breaker,
                          int from);
 

@@ -9,20 +9,22 @@
 const char *const rl_breaker_states[] = {"closed", "open", "half_open",
                                          "isolated"};
 
-/* In the order of the states. */
+/* In the same order. */
 static const char *const events[] = {
     "circuit_breaker.closed", "circuit_breaker.opened",
     "circuit_breaker.half_opened", "circuit_breaker.isolated"};
 
-void rl_breaker_trace(lua_State *L, const char *event) {
+void rl_breaker_trace(lua_State *L, const struct rl_breaker *breaker,
+                      const char *event) {
+  if (!breaker->engine->tracing.used)
+    return;
   lua_getiuservalue(L, 1, BREAKER_NAME);
   rl_trace_event(L, event, "circuit_breaker.name");
 }
 
 void rl_breaker_announce(lua_State *L, const struct rl_breaker *breaker,
                          int from) {
-  if (breaker->engine->tracing.used)
-    rl_breaker_trace(L, events[breaker->core.state]);
+  rl_breaker_trace(L, breaker, events[breaker->core.state]);
   if (lua_getiuservalue(L, 1, BREAKER_ON_CHANGE) == LUA_TNIL) {
     lua_pop(L, 1);
     return;

@@ -148,7 +148,7 @@ static enum taking take(lua_State *L, struct rl_limiter *limiter,
   }
   due = rille_limiter_due(&limiter->core, tokens, now);
   if (due != RILLE_NEVER && due < rl_deadline(task)) {
-    if (rl_engine_of(limiter->engine)->tracing.used) {
+    if (rl_engine_of(task->core.scope->engine)->tracing.used) {
       rl_push_seconds(L, due - now);
       rl_trace_event(L, "rate_limit.waited", "rate_limit.seconds");
     }

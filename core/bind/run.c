@@ -41,25 +41,16 @@ static void clock_options(lua_State *L, struct rl_engine *engine, int index) {
 }
 
 static void check_run_options(lua_State *L, int index) {
-  static const char *const names[] = {"clock",
-                                      "seed",
-                                      "schedule", /* and those of a scope but
-                                                     for `parent` */
-                                      "name",
-                                      "timeout",
-                                      "deadline",
-                                      "shield",
-                                      "inherit",
-                                      "concurrency",
-                                      "on_error",
-                                      "grace",
-                                      "retry",
-                                      "task_timeout",
-                                      "circuit_breaker",
-                                      "limiter",
-                                      "tracer",
-                                      "otel",
-                                      NULL};
+  /* Those of a scope but for `parent`, and three of its own. */
+  static const char *const names[] = {"clock",        "seed",
+                                      "schedule",     "name",
+                                      "timeout",      "deadline",
+                                      "shield",       "inherit",
+                                      "concurrency",  "on_error",
+                                      "grace",        "retry",
+                                      "task_timeout", "circuit_breaker",
+                                      "limiter",      "tracer",
+                                      "otel",         NULL};
   rl_check_options(L, index, names);
 }
 

@@ -138,7 +138,8 @@ static int l_scope_task(lua_State *L) {
   if (!lua_isfunction(L, 2))
     rl_check_type(L, 2, LUA_TFUNCTION);
   check_startable(L, engine, spawn.scope);
-  if (spawn.scope->layered || (lua_gettop(L) > 2 && !lua_isnil(L, 3))) {
+  if ((spawn.scope->layered & RL_POLICIES) ||
+      (lua_gettop(L) > 2 && !lua_isnil(L, 3))) {
     lua_settop(L, 3);
     rl_check_options(L, 3, task_options);
     add_layers(L, engine, spawn.scope);

@@ -36,12 +36,16 @@ const char *rl_push_task_name(lua_State *L, int index) {
   return lua_tostring(L, -1);
 }
 
-void rl_push_task_site(lua_State *L, int index) {
-  const struct rl_task *task = lua_touserdata(L, index);
+void rl_push_task_file(lua_State *L, int index) {
   if (lua_getiuservalue(L, index, RL_TASK_INFO) == LUA_TTABLE) {
     lua_getfield(L, -1, "site");
     lua_replace(L, -2);
   }
+}
+
+void rl_push_task_site(lua_State *L, int index) {
+  const struct rl_task *task = lua_touserdata(L, index);
+  rl_push_task_file(L, index);
   if (lua_type(L, -1) != LUA_TSTRING || task->line == 0)
     lua_pushliteral(L, "");
   else

@@ -32,19 +32,11 @@ static int call_part(lua_State *L, const char *name) {
   return 0;
 }
 
-/* Pushes the file that started the task at 1, or nil. */
-static void push_file(lua_State *L) {
-  if (lua_getiuservalue(L, 1, RL_TASK_INFO) == LUA_TTABLE) {
-    lua_getfield(L, -1, "site");
-    lua_replace(L, -2);
-  }
-}
-
 /* trace_task(task, scope, options, function, line), the last but one told by
  * its place, if it is the user's and written in Lua, and then the file. */
 static int trace_task(lua_State *L) {
   lua_Debug place;
-  push_file(L);
+  rl_push_task_file(L, 1);
   lua_pushvalue(L, 4);
   lua_getinfo(L, ">S", &place);
   if (place.linedefined > 0 && !rl_is_ours(&place))

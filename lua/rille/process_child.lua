@@ -180,6 +180,7 @@ end
 
 -- The set of the scope in which the running task is.
 local function set_of_scope()
+  if not rille.current() then core.misuse "cannot start a process here: not inside a task" end
   local scope = core.innermost_scope "process"
   local set = sets[scope]
   if set then return set end

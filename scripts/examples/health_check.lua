@@ -5,9 +5,9 @@
 -- FILE has one URL a line, and the seconds that it may take, if not 10. Hosts are
 -- checked at the same time, the links of one host one after the other. A limiter
 -- bounds the requests per second of all; what may pass is tried again, after as
--- long as the server asks for; a host that is
--- down is left alone by its circuit breaker. Without a FILE, it checks two little
--- servers of its own. The exit status is 1 if a link is broken.
+-- long as the server asks for; a host that is down is left alone by its circuit
+-- breaker. Without a FILE, it checks two little servers of its own. The exit status
+-- is 1 if a link is broken.
 local rille = require "rille"
 local http = rille.http
 

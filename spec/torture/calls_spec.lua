@@ -3,7 +3,7 @@
 local setting = require "spec.torture.setting"
 
 local seed = setting.seed(20260310)
-local programs = setting.size(100, 20000)
+local programs = setting.size(100, 5000)
 local AT_ONCE = 500 -- programs in a process
 
 -- Runs `count` programs; returns nil, or what went wrong.

@@ -6,7 +6,7 @@ local helper = require "spec.helper"
 local inject = require "spec.torture.inject"
 
 local scenarios = {}
-for _, name in ipairs { "scenarios", "policies", "patterns", "streams", "io" } do
+for _, name in ipairs { "scenarios", "policies", "patterns", "streams", "io", "http" } do
   for key, scenario in pairs(require("spec.torture.inject_" .. name)) do
     scenarios[key] = scenario
   end

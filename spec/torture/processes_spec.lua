@@ -17,9 +17,9 @@ end
 
 -- A child that lives until it is killed.
 local function sleeper(opts)
-  local o = { stdin = "null", stdout = "null" }
+  local o = { stdin = "null", stdout = "null", grace = 100 }
   for key, value in pairs(opts or {}) do o[key] = value end
-  return assert(process.spawn({ "sleep", "60" }, o))
+  return assert(process.spawn({ "sleep", "600" }, o))
 end
 
 -- What may be done with a child; each returns what went wrong, or nil.
@@ -57,7 +57,7 @@ function fates.is_cancelled(random)
 end
 
 function fates.ignores_term()
-  local p = assert(process.spawn({ "sh", "-c", "trap '' TERM; echo; exec sleep 60" },
+  local p = assert(process.spawn({ "sh", "-c", "trap '' TERM; echo; exec sleep 600" },
     { stdin = "null", grace = 0.02 }))
   p:stdout():read_line()
   local result = p:close()
@@ -66,7 +66,7 @@ end
 
 -- The group goes, children's children included.
 function fates.forks()
-  local p = assert(process.spawn({ "sh", "-c", "sleep 60 & echo $!; sleep 60 & wait" },
+  local p = assert(process.spawn({ "sh", "-c", "sleep 600 & echo $!; sleep 600 & wait" },
     { stdin = "null", group = true }))
   local grandchild = tonumber((p:stdout():read_line()))
   p:close()
@@ -166,7 +166,7 @@ describe("the binary, interrupted with children", function()
       local rille = require "rille"
       local me = math.tointeger(rille.uv().os_getpid())
       local ok, err = pcall(rille.scope, function(s)
-        for _ = 1, 20 do s:go(rille.process.run, {"sleep", "60"}) end
+        for _ = 1, 20 do s:go(rille.process.run, {"sleep", "600"}) end
         rille.sleep(0.01)
         s:go(rille.process.run, {"sh", "-c", "kill -INT " .. me})
       end)
