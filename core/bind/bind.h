@@ -480,17 +480,17 @@ void rl_block_abandon(struct rl_engine *engine, struct rl_task *task);
 
 /* The task at `index` has started, in a scope whose tasks are traced; what it
  * runs lies under the `count` topmost values of its coroutine. Never raises. */
-void rl_trace_task(lua_State *L, int index, const struct rl_spawn *spawn,
-                   int count);
+RL_COLD void rl_trace_task(lua_State *L, int index,
+                           const struct rl_spawn *spawn, int count);
 
 /* The traced task at `index` is about to end so; its error, if it has one, is
  * at `error`. Never raises. */
-void rl_trace_end(lua_State *L, int index, enum rille_task_status status,
-                  int error);
+RL_COLD void rl_trace_end(lua_State *L, int index,
+                          enum rille_task_status status, int error);
 
 /* Something has happened in the running task: an event of its span, with the
  * value at the top, which is popped, as its attribute `key`. Never raises. */
-void rl_trace_event(lua_State *L, const char *event, const char *key);
+RL_COLD void rl_trace_event(lua_State *L, const char *event, const char *key);
 
 /* A run begins, with a seed or on a virtual clock; or not so, or ends. */
 void rl_trace_seed(struct rl_engine *engine, bool seeded, uint64_t seed);

@@ -13,8 +13,11 @@
 #if defined(__GNUC__)
 #define RL_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define RL_PREFETCH(address) __builtin_prefetch(address, 1)
+/* Of a function that is to be out of the way of those who call it. */
+#define RL_COLD __attribute__((cold, noinline))
 #else
 #define RL_LIKELY(condition) (condition)
+#define RL_COLD
 #define RL_PREFETCH(address) ((void)(address))
 #endif
 

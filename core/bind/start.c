@@ -75,9 +75,10 @@ wait for it), `otel` (`{name=, attributes=}`, of its span)
 static int l_scope_go(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_spawn spawn = {.scope_index = 1, .supervised = true};
-  int fn = lua_istable(L, 2) ? 3 : 2, count;
+  int type = lua_type(L, 2), fn = type == LUA_TTABLE ? 3 : 2, count;
   spawn.scope = rl_check_open(L, engine);
-  rl_check_type(L, fn, LUA_TFUNCTION);
+  if (type != LUA_TFUNCTION)
+    rl_check_type(L, fn, LUA_TFUNCTION);
   count = lua_gettop(L) - fn + 1;
   check_startable(L, engine, spawn.scope);
   if (fn == 3) {
@@ -134,9 +135,11 @@ static int l_scope_task(lua_State *L) {
   struct rl_engine *engine = rl_engine(L);
   struct rl_spawn spawn = {.scope_index = 1};
   spawn.scope = rl_check_open(L, engine);
-  rl_check_type(L, 2, LUA_TFUNCTION);
+  if (!lua_isfunction(L, 2))
+    rl_check_type(L, 2, LUA_TFUNCTION);
   check_startable(L, engine, spawn.scope);
-  if ((spawn.scope->layered & RL_POLICIES) || !lua_isnoneornil(L, 3)) {
+  if ((spawn.scope->layered & RL_POLICIES) ||
+      (lua_gettop(L) > 2 && !lua_isnil(L, 3))) {
     lua_settop(L, 3);
     rl_check_options(L, 3, task_options);
     add_layers(L, engine, spawn.scope);

@@ -24,7 +24,10 @@ static struct rl_task *new_task(lua_State *L, struct rl_engine *engine,
                                 const struct rl_spawn *spawn) {
   struct rl_task *task = lua_newuserdatauv(L, sizeof *task, RL_TASK_SLOTS);
   lua_Debug caller;
-  *task = (struct rl_task){.head = rl_head(engine, &rl_task_type)};
+  *task = (struct rl_task){.head = rl_head(engine, &rl_task_type),
+                           .core.daemon = spawn->daemon,
+                           .core.supervised = spawn->supervised,
+                           .main = spawn->main};
   rl_push_slot(L, engine, RL_TASK_META);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, spawn->scope_index);
@@ -58,9 +61,6 @@ struct rl_task *rl_task_spawn(lua_State *L, struct rl_engine *engine,
     rl_scope_check_open(L, engine, spawn->scope_index);
   }
   rl_thread_load(L, task, base, count);
-  task->core.daemon = spawn->daemon;
-  task->core.supervised = spawn->supervised;
-  task->main = spawn->main;
   rille_task_start(&task->core, &spawn->scope->core);
   if (spawn->scope->layered & RL_TRACER)
     rl_trace_task(L, base, spawn, count);
