@@ -73,21 +73,13 @@ local function is_stale(cache, entry)
 end
 
 local function use(cache, entry, counter)
+  if core.trace_event then
+    core.trace_event("cache.hit", "cache.stale", counter == "stale_hits")
+  end
   cache[counter] = cache[counter] + 1
   touch(cache, entry)
   return table.unpack(entry, 1, entry.n)
 end
-
---- For tracing: from now on a hit is an event.
-function core.trace_hits()
-  local untold = use
-  function use(cache, entry, counter)
-    core.trace_event("cache.hit", "cache.stale", counter == "stale_hits")
-    return untold(cache, entry, counter)
-  end
-end
-
-if core.trace_event then core.trace_hits() end
 
 -- A load has ended. What it returned is kept, but for nil: there is no value.
 -- If it failed, a stale entry is everybody's outcome.

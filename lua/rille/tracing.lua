@@ -260,8 +260,6 @@ function core.trace_event(event, key, value)
   call(record.tracer, record.span, "add_event", event, attributes)
 end
 
-if core.trace_hits then core.trace_hits() end -- the cache was loaded before
-
 --- The current span: of the innermost scope that the running task has opened,
 -- or of the task. Never suspends.
 -- @function span
