@@ -49,8 +49,8 @@ end
 -- files that the shell's words `modules` write beside it.
 local function output_of(script, command, modules)
   local pipe = assert(io.popen(([[
-dir=$(mktemp -d) # fails under a sanitizer, which finds a leak in it
-cd "$dir" && %s
+export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" # not those of the system's programs
+dir=$(mktemp -d) && cd "$dir" && %s
 printf 'one\ntwo\n' | timeout 600 %s example.lua 2>&1
 cd / && rm -r "$dir"]]):format(modules .. writing("example.lua", script), command)))
   local output = pipe:read "a"
