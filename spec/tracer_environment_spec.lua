@@ -32,7 +32,7 @@ describe("the environment", function()
     { "OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20x,b=c", "headers",
       { Authorization = "Basic x", b = "c" } },
     { "OTEL_EXPORTER_OTLP_TIMEOUT", "2500", "timeout", 2.5 },
-    { "OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", "compression", "gzip" },
+    { "OTEL_EXPORTER_OTLP_COMPRESSION", "none", "compression", "none" },
     { "OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca", "ca_file", "/ca" },
     { "OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key", "key_file", "/key" },
     { "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/cert", "cert_file", "/cert" },

@@ -56,15 +56,6 @@ describe("the exporter 'otlp'", function()
     end)
   end)
 
-  it("packs what it sends if it is told to", function()
-    if not pcall(require, "zlib") then return pending "no lua-zlib" end
-    serve({ "" }, function(make, requests)
-      send(make { compression = "gzip", protocol = "http/json" }, "order")
-      assert.are.equal("gzip", requests[1].headers["content-encoding"])
-      assert.is_truthy(require "zlib".inflate()(requests[1].body):find '"name":"order"')
-    end)
-  end)
-
   it("tells what the collector has rejected, and does not send it again", function()
     local partial = "\10\7\8\3\18\3bad"
     serve({ { body = partial, headers = { ["Content-Type"] = "application/x-protobuf" } } },

@@ -37,7 +37,7 @@ local kinds = {
   exporter = "'otlp'|'memory'|'console'|'file'|'none'|function|table",
   sampler = samplers.names, sampler_arg = "share", propagators = "table",
   endpoint = "string", traces_endpoint = "string", protocol = "'http/protobuf'|'http/json'",
-  headers = "table", timeout = "period", compression = "'gzip'|'none'",
+  headers = "table", timeout = "period",
   ca_file = "string", cert_file = "string", key_file = "string", path = "string",
   schedule_delay = "seconds", export_timeout = "period", grace = "seconds",
   max_queue = "workers", max_batch = "workers",
@@ -49,7 +49,7 @@ local defaults = {
   service = "unknown_service:lua", exporter = "otlp", sampler = "parentbased_always_on",
   sampler_arg = 1, propagators = {"tracecontext", "baggage"},
   endpoint = "http://localhost:4318", protocol = "http/protobuf", timeout = 10,
-  compression = "none", path = "traces.jsonl",
+  path = "traces.jsonl",
   schedule_delay = 5, export_timeout = 30, grace = 5, max_queue = 2048, max_batch = 512,
   max_attributes = 128, max_events = 128, max_links = 128, max_event_attributes = 128,
   max_link_attributes = 128, max_value_length = math.huge,
@@ -144,16 +144,6 @@ local function connect(state, complain)
   end
 end
 
--- gzip that the environment asks for and that is not there is left out.
-local function make_exporter(o, given, complain)
-  local ok, exporter = pcall(exporters.make, o, complain)
-  if ok then return exporter end
-  if o.compression ~= "gzip" or given.compression then error(exporter, 0) end
-  complain(tostring(exporter))
-  o.compression = "none"
-  return exporters.make(o, complain)
-end
-
 --- Makes a tracer: for the `tracer` of scopes, or to make spans with. What is not
 -- given is taken from the environment (OTEL_SERVICE_NAME and so on), or is as
 -- OpenTelemetry has it. Never suspends.
@@ -176,7 +166,7 @@ function rille.tracer(opts)
   for _, name in ipairs(o.propagators) do state.propagators[name] = true end
   state.resource = make_resource(o, given, env)
   state.sampler = samplers.make(o.sampler, o.sampler_arg)
-  state.exporter = make_exporter(o, given, complain)
+  state.exporter = exporters.make(o, complain)
   connect(state, complain)
   return new(state)
 end

@@ -108,7 +108,7 @@ for option, rule in pairs {
   protocol = {choice("http/protobuf", "http/json"), "PROTOCOL"},
   headers = {pairs_of, "HEADERS"},
   timeout = {milliseconds, "TIMEOUT"},
-  compression = {choice("gzip", "none"), "COMPRESSION"},
+  compression = {choice "none", "COMPRESSION"}, -- asked for, it is not there
   ca_file = {as_it_is, "CERTIFICATE"},
   cert_file = {as_it_is, "CLIENT_CERTIFICATE"},
   key_file = {as_it_is, "CLIENT_KEY"},

@@ -27,18 +27,10 @@ local function url_of(o)
   return o.endpoint:gsub("/+$", "") .. "/v1/traces"
 end
 
--- A function that packs, or nil and what to install.
-local function packer()
-  local ok, zlib = pcall(require, "zlib")
-  if not ok then return nil, "gzip needs lua-zlib; install it: apt-get install lua-zlib" end
-  return function(text) return (zlib.deflate(nil, 15 + 16)(text, "finish")) end
-end
-
 local function make_headers(o, type)
   local headers = {
     ["Content-Type"] = type,
     ["User-Agent"] = "OTel-OTLP-Exporter-Lua/" .. rille.version,
-    ["Content-Encoding"] = o.compression == "gzip" and "gzip" or nil,
   }
   for name, value in pairs(o.headers or {}) do headers[name] = value end
   return headers
@@ -104,7 +96,6 @@ end
 local function send(self, o, spans, resource)
   local otlp = core.tracer_otlp
   local body = self.write(otlp.schema.request, otlp.make_request(spans, resource))
-  if self.pack then body = self.pack(body) end
   if #body > MOST_SENT then return nil, core.error("too_large", "the request has 64 MiB") end
   self.client = self.client or open_client(self, o)
   return core.retry(self.policy, post, self, body)
@@ -121,11 +112,6 @@ function M.new(o, complain)
     policy = read_retry {max_retries = math.huge, max_elapsed = o.export_timeout,
       backoff = {initial = 1, factor = 2, max = 5, jitter = "equal"}, retry_if = may_pass},
   }
-  if o.compression == "gzip" then
-    local pack, err = packer()
-    if not pack then core.misuse("tracer: " .. err) end
-    self.pack = pack
-  end
   return {
     export = function(spans, resource) return send(self, o, spans, resource) end,
     rejected = function() return self.rejected end,
