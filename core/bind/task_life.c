@@ -144,13 +144,19 @@ static bool is_cancelled(lua_State *L, const struct rl_engine *engine,
   return engine->closing || rl_is_cancellation(L, &task->core, error);
 }
 
+/* From here on no memory is taken, so nobody can do anything in the task. But a
+ * finalizer, or a tracer, may have taken a lock since it gave back its own. */
 static void end_task(struct rl_engine *engine, struct rl_task *task,
                      enum rille_task_status status) {
+  if (task->core.holds != 0)
+    rl_holds_abandon(engine->main, engine, task);
   if (task == engine->run) {
     engine->run_done = true;
     rille_loop_stop(&engine->core);
   }
   rille_task_end(&task->core, status);
+  if (engine->core.current == &task->core)
+    engine->core.current = NULL;
 }
 
 void rl_task_finish(lua_State *L, struct rl_engine *engine, bool ok, int index,

@@ -270,7 +270,6 @@ static void bury(struct rl_engine *engine, struct rl_task *task) {
   lua_resetthread(thread.L);
   if (!rille_task_ended(&task->core)) { /* no memory even for its error */
     abandon_blocks(engine, task);
-    rl_holds_abandon(engine->main, engine, task);
     if (task->core.supervised)
       rl_scope_starve(engine, task->core.scope);
     rl_task_lose(engine, task, RILLE_TASK_FAILED);
