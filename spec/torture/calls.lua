@@ -420,4 +420,6 @@ for seed = first, first + programs - 1 do
     for i = #pool, 1, -1 do if random(2) == 1 then table.remove(pool, i) end end
   end
 end
+-- What a finalizer makes while the state closes, Lua does not finalize.
+budget = -1
 print "done"
